@@ -1,0 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The Coppice contributors
+# SPDX-License-Identifier: BSD-3-Clause
+
+# A CAF translation unit compiles for seconds: ccache, where it is installed.
+# Precompiled headers need its sloppiness and -fpch-preprocess (ccache manual,
+# "Precompiled headers").
+find_program(COPPICE_CCACHE ccache)
+if(COPPICE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    ${COPPICE_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${COPPICE_CCACHE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+  endif()
+endif()
