@@ -1,0 +1,169 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coppice {
+
+/// Where somebody listens: `host:port`, or `[host]:port` for IPv6.
+struct host_port {
+  std::string host;
+  uint16_t port = 0;
+
+  friend bool operator==(const host_port&, const host_port&) = default;
+};
+
+/// Renders *x* as `parse_host_port` reads it.
+/// @relates host_port
+std::string to_string(const host_port& x);
+
+/// Returns whether *x* can be reached from this machine only.
+/// @relates host_port
+bool is_loopback(const host_port& x);
+
+/// How much is logged: this level and everything above it.
+enum class log_level : uint8_t { debug, info, warn, error };
+
+/// @relates log_level
+const char* to_string(log_level x) noexcept;
+
+/// What a node does in the cluster.
+struct node_roles {
+  bool manager = true;
+  bool worker = true;
+
+  friend bool operator==(const node_roles&, const node_roles&) = default;
+};
+
+/// @relates node_roles
+std::string to_string(const node_roles& x);
+
+/// Returns the number of processor cores, at least 1.
+uint32_t core_count() noexcept;
+
+/// Everything a node is told when it starts: the options of its config file
+/// and command line, as `load` checked them.
+///
+/// A section of the file is a member, an option `a.b` its field `a.b` (or
+/// `a.b_bytes`). The defaults of the options are the initialisers
+/// below and nowhere else.
+struct node_config {
+  // -- member types -----------------------------------------------------------
+
+  using ms = std::chrono::milliseconds;
+
+  struct node_section {
+    /// Unique in the cluster. 1 to 64 of `A-Za-z0-9._-`; no default.
+    std::string id;
+    node_roles roles;
+    /// The node port, where nodes and clients connect. Port 0: any free one.
+    host_port listen{"127.0.0.1", 7401};
+    /// Confirms that *listen* may be an address that others can reach: the
+    /// node port trusts whoever connects.
+    bool insecure = false;
+  };
+
+  struct data_section {
+    /// Where the node keeps what survives it; no default.
+    std::filesystem::path dir;
+  };
+
+  struct log_section {
+    log_level level = log_level::info;
+  };
+
+  struct storage_section {
+    /// Managers refuse new work when less than this is free on the disk.
+    uint64_t reserve_bytes = uint64_t{1} << 30;
+    /// How large the LMDB maps are at first; they grow by themselves.
+    uint64_t map_size_bytes = uint64_t{1} << 30;
+  };
+
+  struct task_section {
+    /// The largest encoded spec that is accepted.
+    uint64_t max_payload_bytes = uint64_t{1} << 20;
+    /// Between SIGTERM and SIGKILL of a command that is cancelled.
+    ms term_grace{10'000};
+  };
+
+  struct lease_section {
+    /// How long a worker may be silent before its attempts are given up.
+    ms duration{10'000};
+  };
+
+  struct keepalive_section {
+    /// How often a worker renews its leases and reports progress.
+    ms interval{1'000};
+  };
+
+  struct raft_section {
+    /// How long a manager waits for its leader before it stands for election.
+    ms election_timeout{500};
+    /// How often a leader shows its followers that it is there.
+    ms heartbeat{50};
+  };
+
+  struct worker_section {
+    /// Managers to join. Empty: the manager in this very process.
+    std::vector<host_port> managers;
+    /// How many attempts run at the same time.
+    uint32_t slots = core_count();
+    /// What rules of a task's spec (`gpu=yes`) are held against.
+    std::map<std::string, std::string> labels;
+  };
+
+  struct net_section {
+    /// How often each end of a connection shows that it is there.
+    ms heartbeat{500};
+    /// After this much silence a connection is given up.
+    ms timeout{3'000};
+  };
+
+  struct keeper_section {
+    /// A node that ran this long has started well: the back-off begins anew.
+    ms min_uptime{5'000};
+    /// The pause after the first crash; each further one doubles it.
+    ms backoff_min{100};
+    /// The longest pause.
+    ms backoff_max{30'000};
+    /// The keeper gives up at more crashes than this within *period*.
+    uint32_t max_restarts = 20;
+    ms period{600'000};
+    /// Between SIGTERM and SIGKILL of a node that is stopped.
+    ms stop_timeout{30'000};
+  };
+
+  // -- member functions -------------------------------------------------------
+
+  /// Names the option *key* and where it was set, for error messages:
+  /// `config/single.conf:12: node.listen`, `--node.listen`, or `node.listen
+  /// (default)`.
+  std::string where(std::string_view key) const;
+
+  // -- member variables -------------------------------------------------------
+
+  node_section node;
+  data_section data;
+  log_section log;
+  storage_section storage;
+  task_section task;
+  lease_section lease;
+  keepalive_section keepalive;
+  raft_section raft;
+  worker_section worker;
+  net_section net;
+  keeper_section keeper;
+
+  /// What `where` returns, of the options that were set.
+  std::map<std::string, std::string, std::less<>> origins;
+};
+
+} // namespace coppice
