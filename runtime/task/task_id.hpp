@@ -38,7 +38,8 @@ result<task_id> parse_task_id(std::string_view text);
 /// @relates task_id
 inline constexpr size_t task_key_size = 16;
 
-/// Appends the 16 bytes of *x* to *key*: big-endian, so that keys sort as ids do.
+/// Appends the 16 bytes of *x* to *key*: big-endian, so that keys sort as ids
+/// do.
 /// @relates task_id
 void append_key(std::string& key, const task_id& x);
 
@@ -53,7 +54,8 @@ template <>
 struct std::hash<coppice::task_id> {
   size_t operator()(const coppice::task_id& x) const noexcept {
     // Sequences are dense: spread them over the table (Fibonacci hashing).
-    auto mixed = x.sequence ^ (uint64_t{x.product} << 40) ^ (uint64_t{x.epoch} << 20);
+    auto mixed
+      = x.sequence ^ (uint64_t{x.product} << 40) ^ (uint64_t{x.epoch} << 20);
     return static_cast<size_t>(mixed * 0x9E3779B97F4A7C15ULL);
   }
 };
