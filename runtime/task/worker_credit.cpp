@@ -9,6 +9,7 @@ namespace coppice {
 
 void worker_credit::pulled(uint32_t free, uint64_t seen) {
   free_ = free;
+  last_number_ = std::max(last_number_, seen); // The leader may have changed.
   while (!sent_.empty() && sent_.front().first <= seen) {
     unseen_ -= sent_.front().second;
     sent_.pop_front();
