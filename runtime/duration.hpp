@@ -1,0 +1,25 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "runtime/error.hpp"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace coppice {
+
+/// Reads a duration as people write it: whole numbers with the units `d`, `h`,
+/// `m`, `s` and `ms`, from the largest to the smallest, each at most once, e.g.
+/// "500ms", "10m", "1h30m", "0s". Neither sign, space nor fraction.
+/// @returns `ec::invalid_argument` if *text* is anything else, or too long for
+///          64 bits of milliseconds.
+result<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+/// Renders *x* so that `parse_duration` reads it back, e.g. "1h30m". A negative
+/// one gets a minus, which is for people only.
+std::string format_duration(std::chrono::milliseconds x);
+
+} // namespace coppice
