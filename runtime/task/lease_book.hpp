@@ -6,11 +6,9 @@
 #include "proto/task.pb.h"
 #include "runtime/task/attempt_key.hpp"
 #include "runtime/task/clocks.hpp"
-#include "runtime/task/task_id.hpp"
 #include "runtime/task/worker_key.hpp"
 
 #include <chrono>
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
