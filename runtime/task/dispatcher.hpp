@@ -196,8 +196,8 @@ private:
   /// A product that may have waiting tasks in a class.
   struct ready_product {
     uint32_t product;
-    /// Where to look next: everything before it is in flight or gone.
-    std::optional<queue_position> from;
+    /// Look behind this: all up to here is in flight or gone.
+    std::optional<queue_position> after;
   };
 
   using ready_list = std::list<ready_product>;
@@ -205,9 +205,11 @@ private:
   struct profile;
 
   struct class_state {
+    bool matches(const profile& x) const;
+
     std::string kind;
     std::vector<label_rule> rules;
-    /// A rule could not be parsed: no node meets it.
+    /// A rule that could not be parsed: no node meets it.
     std::string bad_rule;
     /// Products that may have waiting tasks; the front is next.
     ready_list ready;
@@ -227,7 +229,8 @@ private:
 
   /// What workers with the same kinds and labels have in common.
   struct profile {
-    std::set<std::string> kinds;
+    /// Both sorted.
+    std::vector<std::string> kinds;
     std::vector<std::string> labels;
     size_t workers = 0;
     /// Those with a free slot.
@@ -263,8 +266,8 @@ private:
 
   // -- member functions -------------------------------------------------------
 
-  profile* profile_of(const std::vector<std::string>& kinds,
-                      const std::vector<std::string>& labels);
+  profile* join_profile(std::vector<std::string> kinds,
+                        std::vector<std::string> labels);
 
   void leave_profile(worker_state& x);
 
@@ -272,7 +275,9 @@ private:
   template <class F>
   void update(worker_state& x, F change);
 
-  worker_state* best_worker(const class_state& x) const;
+  /// Returns the worker for the next task of *x*, or null if none is free.
+  /// @param only_unwanted Leave out those that ready classes could use.
+  worker_state* best_worker(const class_state& x, bool only_unwanted) const;
 
   void reserve(worker_state& x);
 
