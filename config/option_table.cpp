@@ -1,0 +1,286 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "config/option_table.hpp"
+
+#include "config/values.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace coppice {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr uint64_t KiB = uint64_t{1} << 10;
+constexpr uint64_t MiB = uint64_t{1} << 20;
+constexpr uint64_t TiB = uint64_t{1} << 40;
+
+// -- kinds of options ---------------------------------------------------------
+
+/// What every option has.
+struct heading {
+  const char* key;
+  const char* brief;
+};
+
+/// @param field Returns the field by reference, of any kind of node_config.
+/// @param parse Text to `result` of what the field takes.
+/// @param print The field's value to text.
+template <class Field, class Parse, class Print>
+option make(heading x, const char* value_name, std::string allowed, Field field,
+            Parse parse, Print print) {
+  auto assign = [=](node_config& config, std::string_view text) -> result<> {
+    auto parsed = parse(text);
+    if (!parsed)
+      return parsed.error();
+    auto& target = field(config);
+    using type = std::remove_reference_t<decltype(target)>;
+    target = static_cast<type>(std::move(parsed).value());
+    return ok();
+  };
+  auto show = [=](const node_config& config) { return print(field(config)); };
+  return {x.key, value_name, x.brief, std::move(allowed), false, assign, show};
+}
+
+template <class Field>
+option duration(heading x, duration_range allowed, Field field) {
+  auto text
+    = show_duration(allowed.least) + " to " + show_duration(allowed.most);
+  return make(
+    x, "DURATION", text, field,
+    [=](std::string_view value) { return parse_duration(value, allowed); },
+    show_duration);
+}
+
+template <class Field>
+option size(heading x, size_range allowed, Field field) {
+  auto text = show_size(allowed.least) + " to " + show_size(allowed.most);
+  return make(
+    x, "SIZE", text, field,
+    [=](std::string_view value) { return parse_size(value, allowed); },
+    show_size);
+}
+
+template <class Field>
+option count(heading x, count_range allowed, Field field) {
+  auto text
+    = std::to_string(allowed.least) + " to " + std::to_string(allowed.most);
+  return make(
+    x, "NUMBER", text, field,
+    [=](std::string_view value) { return parse_count(value, allowed); },
+    [](uint64_t value) { return std::to_string(value); });
+}
+
+// -- sections -----------------------------------------------------------------
+
+void add_node(std::vector<option>& xs) {
+  xs.push_back(make(
+    {"node.id", "The name of the node, unique in the cluster."}, "NAME",
+    "1 to 64 characters of A-Z a-z 0-9 . _ -",
+    [](auto& x) -> auto& { return x.node.id; }, parse_name,
+    [](const std::string& x) { return x; }));
+  xs.push_back(make(
+    {"node.roles",
+     "What the node does: manager, worker, or both with a comma between."},
+    "LIST", "", [](auto& x) -> auto& { return x.node.roles; }, parse_roles,
+    [](const node_roles& x) { return to_string(x); }));
+  xs.push_back(make(
+    {"node.listen", "Where other nodes and clients connect; port 0 takes any"
+                    " free one."},
+    "HOST:PORT", "", [](auto& x) -> auto& { return x.node.listen; },
+    parse_host_port, [](const host_port& x) { return to_string(x); }));
+  xs.push_back(make(
+    {"node.insecure",
+     "Confirms that node.listen may be an address that other machines can"
+     " reach, although the node port trusts whoever connects: yes or no."},
+    "YES|NO", "", [](auto& x) -> auto& { return x.node.insecure; }, parse_bool,
+    [](bool x) { return std::string{x ? "yes" : "no"}; }));
+  xs.back().is_switch = true;
+}
+
+void add_data(std::vector<option>& xs) {
+  xs.push_back(make(
+    {"data.dir", "The folder of this node's data, made when it is missing; a"
+                 " relative one starts at the current folder."},
+    "FOLDER", "", [](auto& x) -> auto& { return x.data.dir; },
+    [](std::string_view x) -> result<std::string> { return std::string{x}; },
+    [](const std::filesystem::path& x) { return x.string(); }));
+  xs.push_back(make(
+    {"log.level", "What is logged: debug, info, warn or error, and what is"
+                  " worse."},
+    "LEVEL", "", [](auto& x) -> auto& { return x.log.level; }, parse_log_level,
+    [](log_level x) { return std::string{to_string(x)}; }));
+  xs.push_back(size(
+    {"storage.reserve",
+     "A manager refuses new work when less than this is free on"
+     " the disk."},
+    {0, TiB}, [](auto& x) -> auto& { return x.storage.reserve_bytes; }));
+  xs.push_back(size(
+    {"storage.map_size",
+     "How much address space each database takes at first; it"
+     " grows by itself."},
+    {MiB, TiB}, [](auto& x) -> auto& { return x.storage.map_size_bytes; }));
+}
+
+void add_task(std::vector<option>& xs) {
+  xs.push_back(size(
+    {"task.max_payload", "The largest task spec that is accepted."},
+    {KiB, 16 * MiB},
+    [](auto& x) -> auto& { return x.task.max_payload_bytes; }));
+  xs.push_back(duration(
+    {"task.term_grace", "A command that is cancelled has this much time between"
+                        " SIGTERM and SIGKILL."},
+    {0ms, 1h}, [](auto& x) -> auto& { return x.task.term_grace; }));
+  xs.push_back(duration(
+    {"lease.duration", "A worker that was silent for this long has its attempts"
+                       " taken away."},
+    {100ms, 1h}, [](auto& x) -> auto& { return x.lease.duration; }));
+  xs.push_back(duration(
+    {"keepalive.interval",
+     "How often a worker renews its leases and reports progress; at most half"
+     " of lease.duration."},
+    {10ms, 10min}, [](auto& x) -> auto& { return x.keepalive.interval; }));
+}
+
+void add_raft(std::vector<option>& xs) {
+  xs.push_back(duration(
+    {"raft.election_timeout",
+     "A manager that misses its leader for this long stands for election."},
+    {20ms, 1min}, [](auto& x) -> auto& { return x.raft.election_timeout; }));
+  xs.push_back(duration(
+    {"raft.heartbeat", "How often the leading manager shows that it is there;"
+                       " at most half of raft.election_timeout."},
+    {5ms, 10s}, [](auto& x) -> auto& { return x.raft.heartbeat; }));
+}
+
+void add_worker(std::vector<option>& xs) {
+  xs.push_back(make(
+    {"worker.managers", "Addresses of managers to join, with commas between;"
+                        " a node that is a manager joins itself by default."},
+    "LIST", "", [](auto& x) -> auto& { return x.worker.managers; },
+    parse_host_ports, show_host_ports));
+  xs.push_back(count(
+    {"worker.slots", "How many attempts run at the same time; the default is"
+                     " the number of processor cores."},
+    {1, 4096}, [](auto& x) -> auto& { return x.worker.slots; }));
+  xs.push_back(make(
+    {"worker.labels", "What this worker has to offer, as key=value with commas"
+                      " between; tasks can ask for it."},
+    "LIST", "", [](auto& x) -> auto& { return x.worker.labels; }, parse_labels,
+    show_labels));
+}
+
+void add_net(std::vector<option>& xs) {
+  xs.push_back(duration(
+    {"net.heartbeat", "How often each end of a connection shows that it is"
+                      " there; at most half of net.timeout."},
+    {50ms, 1min}, [](auto& x) -> auto& { return x.net.heartbeat; }));
+  xs.push_back(duration(
+    {"net.timeout", "A connection that was silent for this long is given up."},
+    {100ms, 10min}, [](auto& x) -> auto& { return x.net.timeout; }));
+}
+
+void add_keeper(std::vector<option>& xs) {
+  xs.push_back(duration(
+    {"keeper.min_uptime",
+     "A node that ran for this long has started well: the pauses between"
+     " restarts begin at keeper.backoff_min again."},
+    {0ms, 1h}, [](auto& x) -> auto& { return x.keeper.min_uptime; }));
+  xs.push_back(duration(
+    {"keeper.backoff_min", "The pause before the restart after a first crash;"
+                           " each further crash doubles it."},
+    {1ms, 1h}, [](auto& x) -> auto& { return x.keeper.backoff_min; }));
+  xs.push_back(duration(
+    {"keeper.backoff_max", "The longest pause before a restart."}, {1ms, 1h},
+    [](auto& x) -> auto& { return x.keeper.backoff_max; }));
+  xs.push_back(count(
+    {"keeper.max_restarts",
+     "The keeper gives up at more crashes than this within keeper.period."},
+    {0, 100'000}, [](auto& x) -> auto& { return x.keeper.max_restarts; }));
+  xs.push_back(duration(
+    {"keeper.period", "How long a crash counts for keeper.max_restarts."},
+    {100ms, 168h}, [](auto& x) -> auto& { return x.keeper.period; }));
+  xs.push_back(duration(
+    {"keeper.stop_timeout", "A node that is stopped has this much time between"
+                            " SIGTERM and SIGKILL."},
+    {10ms, 1h}, [](auto& x) -> auto& { return x.keeper.stop_timeout; }));
+}
+
+// -- spelling -----------------------------------------------------------------
+
+/// Levenshtein's distance, by rows.
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    auto diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < b.size(); ++j) {
+      auto change = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({change, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+} // namespace
+
+std::string option::fallback() const {
+  return show(node_config{});
+}
+
+std::string option::text() const {
+  std::string result = brief;
+  if (!allowed.empty())
+    result += " Range: " + allowed + ".";
+  if (auto value = fallback(); !value.empty())
+    result += " Default: " + value + ".";
+  return result;
+}
+
+const std::vector<option>& option_table() {
+  static const auto table = [] {
+    std::vector<option> xs;
+    for (auto add : {add_node, add_data, add_task, add_raft, add_worker,
+                     add_net, add_keeper})
+      add(xs);
+    return xs;
+  }();
+  return table;
+}
+
+const option* find_option(std::string_view key) {
+  for (auto& x : option_table()) {
+    if (key == x.key)
+      return &x;
+  }
+  return nullptr;
+}
+
+std::string nearest_key(std::string_view key) {
+  // Far-fetched guesses help nobody.
+  constexpr size_t longest_key = 128;
+  auto best = std::max<size_t>(2, key.size() / 3) + 1;
+  std::string result;
+  if (key.size() > longest_key)
+    return result;
+  for (auto& x : option_table()) {
+    // The right name in the wrong section, or without any, is the commonest
+    // slip.
+    auto name = std::string_view{x.key};
+    auto is_suffix = key.ends_with(name.substr(name.find('.')))
+                     || key == name.substr(name.find('.') + 1);
+    auto d = is_suffix ? size_t{1} : distance(key, x.key);
+    if (d < best) {
+      best = d;
+      result = x.key;
+    }
+  }
+  return result;
+}
+
+} // namespace coppice
