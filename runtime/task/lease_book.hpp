@@ -122,7 +122,8 @@ public:
   std::vector<attempt_key> node_gone(const worker_key& worker);
 
   /// Judges all attempts. Messages that wait must have been handled before.
-  /// @returns The clocks that ran out since the last tick, the earliest first.
+  /// @returns The clocks that ran out since the last tick; their order depends
+  ///          on the input only.
   std::vector<expiry> tick(time_point now);
 
   // -- properties -------------------------------------------------------------
