@@ -59,7 +59,8 @@ public:
   result<bool> set_stage(std::string_view path, std::optional<double> weight,
                          double percent);
 
-  /// Sets the message, with U+FFFD for what is not UTF-8, and cut.
+  /// Sets the message, with U+FFFD for what is not UTF-8 and a space for each
+  /// control character, and cut.
   /// @returns Whether anything changed.
   bool set_message(std::string_view text);
 
@@ -131,7 +132,8 @@ using progress_event = std::variant<std::monostate, progress_changed,
 inline constexpr size_t max_result = 16'384;
 
 /// Carries out one line that a command wrote to its progress descriptor. Words
-/// are separated by one space or tab; TEXT is the rest of the line.
+/// are separated by spaces or tabs; TEXT, and the PATH of a checkpoint, are the
+/// rest of the line behind one of them.
 ///
 /// ```
 /// progress PERCENT [TEXT]                      progress 40 indexing
