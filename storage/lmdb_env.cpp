@@ -173,10 +173,10 @@ result<lmdb_env> lmdb_env::open(const fs::path& dir,
 result<MDB_dbi> lmdb_env::open_table(const std::string& name, unsigned flags) {
   MDB_dbi dbi = 0;
   auto opened = write([&](lmdb_txn& txn) -> result<> {
-    auto rc
-      = mdb_dbi_open(txn.native(), name.c_str(), flags | MDB_CREATE, &dbi);
-    if (rc != MDB_SUCCESS)
-      return txn.fail(rc, "open the table '" + name + "'");
+    auto x = txn.open_table(name, flags);
+    if (!x)
+      return x.as_failure();
+    dbi = x.value();
     return ok();
   });
   if (!opened)

@@ -143,6 +143,14 @@ result<> lmdb_txn::clear(MDB_dbi table) {
   return ok();
 }
 
+result<MDB_dbi> lmdb_txn::open_table(const std::string& name, unsigned flags) {
+  MDB_dbi dbi = 0;
+  auto rc = mdb_dbi_open(txn_, name.c_str(), flags | MDB_CREATE, &dbi);
+  if (rc != MDB_SUCCESS)
+    return fail(rc, "open the table '" + name + "'");
+  return dbi;
+}
+
 result<std::optional<std::string_view>>
 lmdb_txn::get(MDB_dbi table, std::string_view key) const {
   auto k = to_val(key);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -110,6 +111,10 @@ public:
 
   /// Erases all rows of a table.
   result<> clear(MDB_dbi table);
+
+  /// Opens a table, and creates it if needed. For several at once; otherwise
+  /// see `lmdb_env::open_table`.
+  result<MDB_dbi> open_table(const std::string& name, unsigned flags = 0);
 
   // -- properties -------------------------------------------------------------
 

@@ -1,0 +1,115 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "storage/task_tables.hpp"
+#include "storage/task_tables/codec.hpp"
+
+#include <algorithm>
+
+namespace coppice {
+
+using namespace row_codec;
+
+namespace {
+
+constexpr auto state_time_key = std::string_view{"state_time"};
+
+std::string attempt_row_key(const task_id& id, uint32_t number) {
+  std::string out;
+  out.reserve(task_key_size + sizeof(number));
+  append_key(out, id);
+  append_big_endian(out, number);
+  return out;
+}
+
+} // namespace
+
+// -- time ---------------------------------------------------------------------
+
+int64_t state_time_ms(const table_view& view) {
+  auto x = get_number<uint64_t>(view, table::meta, state_time_key);
+  return x ? static_cast<int64_t>(*x) : 0;
+}
+
+void put_state_time_ms(table_view& view, int64_t x) {
+  view.put(table::meta, state_time_key, to_bytes(static_cast<uint64_t>(x)));
+}
+
+// -- tasks --------------------------------------------------------------------
+
+std::optional<proto::TaskRow> get_task(const table_view& view,
+                                       const task_id& id) {
+  return get_message<proto::TaskRow>(view, table::task, to_bytes(id));
+}
+
+void put_task(table_view& view, const task_id& id, const proto::TaskRow& x) {
+  put_message(view, table::task, to_bytes(id), x);
+}
+
+std::optional<std::string_view> get_spec(const table_view& view,
+                                         const task_id& id) {
+  return view.get(table::spec, to_bytes(id));
+}
+
+void put_spec(table_view& view, const task_id& id, std::string_view encoded) {
+  view.put(table::spec, to_bytes(id), encoded);
+}
+
+std::optional<proto::TaskSpec> get_parsed_spec(const table_view& view,
+                                               const task_id& id) {
+  return get_message<proto::TaskSpec>(view, table::spec, to_bytes(id));
+}
+
+void for_each_task(
+  const table_view& view, const task_id& after, uint32_t product,
+  const std::function<bool(const task_id&, const proto::TaskRow&)>& fun) {
+  auto from = to_bytes(after) + '\0';
+  std::string prefix;
+  if (product != 0)
+    prefix = to_bytes(product);
+  table_cursor cursor{view, table::task};
+  for (auto row = cursor.seek(std::max(from, prefix));
+       row && row->first.starts_with(prefix); row = cursor.next()) {
+    auto& [key, value] = *row;
+    if (key.size() != task_key_size)
+      return fail_row(view, table::task, key);
+    auto x = decode<proto::TaskRow>(view, table::task, key, value);
+    if (!x || !fun(task_id_from_key(key), *x))
+      return;
+  }
+}
+
+uint64_t next_sequence(table_view& view, uint32_t product, uint32_t epoch) {
+  auto key = to_bytes(product) + to_bytes(epoch);
+  auto x = get_number<uint64_t>(view, table::sequence, key).value_or(0) + 1;
+  view.put(table::sequence, key, to_bytes(x));
+  return x;
+}
+
+// -- attempts -----------------------------------------------------------------
+
+std::optional<proto::Attempt> get_attempt(const table_view& view,
+                                          const task_id& id, uint32_t number) {
+  return get_message<proto::Attempt>(view, table::attempt,
+                                     attempt_row_key(id, number));
+}
+
+std::vector<proto::Attempt> get_attempts(const table_view& view,
+                                         const task_id& id) {
+  std::vector<proto::Attempt> out;
+  for_each_row(view, table::attempt, to_bytes(id),
+               [&](std::string_view key, std::string_view value) {
+                 auto x
+                   = decode<proto::Attempt>(view, table::attempt, key, value);
+                 if (x)
+                   out.push_back(std::move(*x));
+                 return x.has_value();
+               });
+  return out;
+}
+
+void put_attempt(table_view& view, const task_id& id, const proto::Attempt& x) {
+  put_message(view, table::attempt, attempt_row_key(id, x.number()), x);
+}
+
+} // namespace coppice
