@@ -1,0 +1,534 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "storage/consensus/replica.hpp"
+
+#include "storage/consensus/replica_boot.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace coppice {
+
+// -- constructors, destructors, and assignment operators ----------------------
+
+namespace {
+
+engine_options to_engine(const replica_options& x) {
+  return {
+    x.id,      x.seed, x.election_timeout, x.heartbeat, x.max_inflight_entries,
+    x.pre_vote};
+}
+
+} // namespace
+
+replica::replica(const replica_options& options, log_store& store,
+                 log_image image, uint64_t applied)
+  : options_(options),
+    store_(&store),
+    engine_(to_engine(options)),
+    base_(std::move(image.base)),
+    heads_(image.heads.begin(), image.heads.end()),
+    tail_(image.last_index()),
+    durable_state_(image.state),
+    durable_index_(image.last_index()),
+    commit_(applied),
+    delivered_(applied),
+    applied_(applied),
+    snapshot_(applied) {
+  configurations_.push_back(base_.configuration);
+  std::move(image.configurations.begin(), image.configurations.end(),
+            std::back_inserter(configurations_));
+}
+
+result<replica> replica::start(const replica_options& options, log_store& store,
+                               log_position applied, time_point now) {
+  auto image = prepare_log(options, store, applied);
+  if (!image)
+    return image.as_failure();
+  auto snapshot = snapshot_at(image.value(), applied.index);
+  auto copy = image.value();
+  replica x{options, store, std::move(image.value()), applied.index};
+  x.now_ = now;
+  auto started = x.engine_.start(copy, snapshot, now);
+  if (!started)
+    return started.as_failure();
+  if (auto done = x.carry_out(std::move(started.value()), {}); !done)
+    return done.as_failure();
+  return x;
+}
+
+// -- proposals ----------------------------------------------------------------
+
+result<log_position> replica::propose(std::string data) {
+  if (data.size() > options_.max_entry_bytes)
+    return error{ec::invalid_argument,
+                 "a proposal of " + std::to_string(data.size())
+                   + " bytes is larger than "
+                   + std::to_string(options_.max_entry_bytes)};
+  return enqueue(entry_type::command, std::move(data));
+}
+
+result<log_position> replica::propose_barrier() {
+  return enqueue(entry_type::barrier, {});
+}
+
+result<log_position> replica::enqueue(entry_type type, std::string data) {
+  if (!leading_ || engine_.transferring())
+    return not_leader();
+  auto term = engine_.state().term;
+  proposals_.push_back(type == entry_type::command
+                         ? make_log_entry(term, type, std::move(data))
+                         : log_entry{term, type, nullptr});
+  return log_position{tail_.last() + proposals_.size(), term};
+}
+
+result<> replica::submit(std::span<const log_entry> xs) {
+  auto submitted = engine_.submit(xs, now_);
+  if (!submitted)
+    return submitted.as_failure();
+  return carry_out(std::move(submitted.value()), xs);
+}
+
+result<> replica::submit_proposals() {
+  if (proposals_.empty())
+    return ok();
+  // Swapped out first: losing the lead clears the member.
+  auto xs = std::exchange(proposals_, {});
+  auto submitted = submit(xs);
+  if (submitted && proposals_.empty()) {
+    xs.clear(); // Keeps its memory for the next turn.
+    proposals_ = std::move(xs);
+  }
+  return submitted;
+}
+
+result<> replica::transfer(uint64_t to, time_point now) {
+  now_ = std::max(now_, now);
+  if (!leading_)
+    return not_leader();
+  if (auto done = submit_proposals(); !done)
+    return done;
+  auto started = engine_.transfer(to, now_);
+  if (!started)
+    return started.as_failure();
+  return carry_out(std::move(started.value()), {});
+}
+
+// -- input --------------------------------------------------------------------
+
+namespace {
+
+bool makes_sense(const append_entries& x) {
+  auto valid = [term = x.previous.term](const log_entry& y) {
+    return y.term >= term && y.type >= entry_type::command
+           && y.type <= entry_type::configuration;
+  };
+  return (x.previous.index == 0) == (x.previous.term == 0)
+         && std::all_of(x.entries.begin(), x.entries.end(), valid)
+         && (x.entries.empty() || x.entries.back().term <= x.term)
+         && (x.entries.empty() || x.entries.front().term > 0);
+}
+
+uint64_t term_in(const peer_message& x) {
+  return std::visit([](auto& y) { return y.term; }, x.body);
+}
+
+} // namespace
+
+result<> replica::receive(const peer_message& x, time_point now) {
+  now_ = std::max(now_, now);
+  auto* entries = std::get_if<append_entries>(&x.body);
+  if (x.from == 0 || x.from == options_.id || term_in(x) == 0
+      || (entries && !makes_sense(*entries)))
+    return error{ec::protocol_violation, "a message of member "
+                                           + std::to_string(x.from)
+                                           + " makes no sense"};
+  if (entries)
+    return step_append(x);
+  return step(x, {});
+}
+
+result<> replica::step(const peer_message& x,
+                       std::span<const log_entry> entries) {
+  auto received = engine_.receive(x, now_);
+  if (!received)
+    return received.as_failure();
+  return carry_out(std::move(received.value()), entries);
+}
+
+/// Feeds entries to the engine, so that a configuration is the first of those
+/// it sees: libraft notes the index of the first for that of any.
+result<> replica::step_append(const peer_message& x) {
+  auto& all = std::get<append_entries>(x.body);
+  auto is_cut
+    = [](const log_entry& y) { return y.type == entry_type::configuration; };
+  auto begin = all.entries.begin();
+  auto end = all.entries.end();
+  auto next = begin == end ? end : std::find_if(begin + 1, end, is_cut);
+  auto done = next == end ? step(x, all.entries) : ok();
+  for (auto i = begin; next != end || i != begin;) {
+    auto previous
+      = i == begin
+          ? all.previous
+          : log_position{all.previous.index + static_cast<uint64_t>(i - begin),
+                         (i - 1)->term};
+    auto part = append_entries{all.term, previous, all.commit, {i, next}};
+    done = step({x.from, x.to, part}, part.entries);
+    if (!done || next == end)
+      break;
+    i = next;
+    next = std::find_if(i + 1, end, is_cut);
+  }
+  if (done && engine_.state().term == all.term) {
+    heard_from_ = x.from;
+    heard_term_ = all.term;
+  }
+  return done;
+}
+
+result<> replica::tick(time_point now) {
+  now_ = std::max(now_, now);
+  if (now_ < engine_.deadline())
+    return ok();
+  auto passed = engine_.timeout(now_);
+  if (!passed)
+    return passed.as_failure();
+  return carry_out(std::move(passed.value()), {});
+}
+
+// -- carrying out what the engine wants ---------------------------------------
+
+result<> replica::carry_out(engine_update x,
+                            std::span<const log_entry> passed) {
+  if (x.own_barrier) {
+    auto barrier
+      = log_entry{engine_.state().term, entry_type::barrier, nullptr};
+    append(x.first, {&barrier, 1});
+  } else if (x.appended > 0) {
+    append(x.first, passed.subspan(x.skipped, x.appended));
+  }
+  // At once: by the end of the turn the log may have become another one.
+  enqueue_messages(std::move(x.messages));
+  if (auto done = note_role(x); !done)
+    return done;
+  return note_commit();
+}
+
+void replica::append(uint64_t first, std::span<const log_entry> xs) {
+  if (first <= tail_.last())
+    cut(first);
+  auto index = first;
+  for (auto& x : xs) {
+    if (x.type == entry_type::configuration)
+      configurations_.push_back({index, std::string{x.bytes()}});
+    heads_.push_back({x.term, x.type, static_cast<uint32_t>(x.bytes().size())});
+    tail_.append(x);
+    ++index;
+  }
+}
+
+void replica::cut(uint64_t index) {
+  tail_.truncate(index);
+  heads_.resize(index - base_.position.index - 1);
+  while (configurations_.back().index >= index)
+    configurations_.pop_back();
+  if (index <= durable_index_) {
+    truncate_from_
+      = truncate_from_ == 0 ? index : std::min(truncate_from_, index);
+    durable_index_ = index - 1;
+  }
+}
+
+void replica::enqueue_messages(std::vector<engine_message>&& xs) {
+  for (auto& x : xs) {
+    if (std::holds_alternative<install_snapshot>(x.message.body)) {
+      out_of_reach_.push_back(x.message.to);
+      continue;
+    }
+    if (x.entries == 0) {
+      waiting_.push_back(std::move(x.message));
+      continue;
+    }
+    // A message that cannot be made counts as lost, but not silently.
+    if (auto filled = fill(std::move(x)); !filled)
+      fault_ = filled.error();
+  }
+}
+
+/// Puts entries into a message, or into several if they are too many bytes for
+/// one.
+result<> replica::fill(engine_message&& x) {
+  auto& body = std::get<append_entries>(x.message.body);
+  auto from = body.previous.index + 1;
+  auto end = from + x.entries;
+  while (from < end) {
+    auto xs = read(from, end, options_.max_message_bytes);
+    if (!xs)
+      return xs.as_failure();
+    auto part
+      = peer_message{x.message.from, x.message.to,
+                     append_entries{body.term, body.previous, body.commit, {}}};
+    from += xs.value().size();
+    body.previous = {from - 1, xs.value().back().term};
+    std::get<append_entries>(part.body).entries = std::move(xs.value());
+    waiting_.push_back(std::move(part));
+  }
+  return ok();
+}
+
+result<> replica::note_role(const engine_update& x) {
+  if (!x.role_changed)
+    return ok();
+  if (leading_) {
+    leading_ = false;
+    lost_ = true;
+    barrier_ = {};
+    proposals_.clear();
+  }
+  if (engine_.current_role() != role::leader)
+    return ok();
+  leading_ = true;
+  auto barrier = log_entry{engine_.state().term, entry_type::barrier, nullptr};
+  // libraft makes one only if it knows of entries that are not committed.
+  barrier_ = {x.own_barrier ? x.first : tail_.last() + 1, barrier.term};
+  return x.own_barrier ? result<>{ok()} : submit({&barrier, 1});
+}
+
+result<> replica::note_commit() {
+  // libraft may go back: a late message with few entries makes it forget.
+  auto commit = std::max(commit_, engine_.commit_index());
+  auto before = std::exchange(commit_, commit);
+  if (configurations_.back().index <= before)
+    return ok();
+  // A copy: the engine may step down on it and so change the list.
+  auto xs = configurations_;
+  for (auto& x : xs) {
+    if (x.index <= before || x.index > commit)
+      continue;
+    auto noted = engine_.configuration_committed(x, now_);
+    if (!noted)
+      return noted.as_failure();
+    if (auto done = carry_out(std::move(noted.value()), {}); !done)
+      return done;
+  }
+  return ok();
+}
+
+// -- the end of a turn --------------------------------------------------------
+
+result<turn> replica::finish_turn(time_point now, const outbox& send) {
+  now_ = std::max(now_, now);
+  if (auto done = submit_proposals(); !done)
+    return done.as_failure();
+  send_early(send);
+  if (dirty())
+    if (auto done = persist(); !done)
+      return done.as_failure();
+  send_all(send);
+  if (fault_) {
+    auto x = std::move(*fault_);
+    fault_.reset();
+    return x;
+  }
+  tail_.shrink(std::min(delivered_, durable_index_), options_.tail_bytes);
+  return report();
+}
+
+/// Sends a leader's entries while its own disk is still to come: nobody counts
+/// this member's copy before it is durable. The one thing that must be on its
+/// disk is the vote by which it leads.
+void replica::send_early(const outbox& send) {
+  auto may_leave = [term = durable_state_.term](const peer_message& x) {
+    auto* body = std::get_if<append_entries>(&x.body);
+    return body && body->term == term;
+  };
+  auto rest
+    = std::stable_partition(waiting_.begin(), waiting_.end(), may_leave);
+  std::for_each(waiting_.begin(), rest,
+                [&](peer_message& x) { send(std::move(x)); });
+  waiting_.erase(waiting_.begin(), rest);
+}
+
+void replica::send_all(const outbox& send) {
+  for (auto& x : waiting_)
+    send(std::move(x));
+  waiting_.clear();
+}
+
+bool replica::dirty() const {
+  return engine_.state() != durable_state_ || truncate_from_ != 0 || trim_
+         || tail_.last() != durable_index_;
+}
+
+result<> replica::persist() {
+  auto state = engine_.state();
+  auto last = tail_.last();
+  log_write x;
+  if (state != durable_state_)
+    x.state = state;
+  x.truncate_from = truncate_from_;
+  if (last > durable_index_) {
+    x.first = durable_index_ + 1;
+    x.entries = tail_.range(x.first, last + 1);
+  }
+  x.trim = trim_;
+  if (auto written = store_->write(x); !written)
+    return written;
+  durable_state_ = state;
+  truncate_from_ = 0;
+  trim_.reset();
+  if (last == std::exchange(durable_index_, last))
+    return ok();
+  auto persisted = engine_.persisted(last, now_);
+  if (!persisted)
+    return persisted.as_failure();
+  return carry_out(std::move(persisted.value()), {});
+}
+
+turn replica::report() {
+  auto before = std::move(reported_);
+  reported_ = {};
+  reported_.current_role = engine_.current_role();
+  reported_.term = engine_.state().term;
+  reported_.leader = leader();
+  reported_.commit_index = commit_index();
+  reported_.role_changed = reported_.current_role != before.current_role;
+  reported_.term_changed = reported_.term != before.term;
+  reported_.leader_changed = reported_.leader != before.leader;
+  reported_.leadership_lost = std::exchange(lost_, false);
+  std::sort(out_of_reach_.begin(), out_of_reach_.end());
+  out_of_reach_.erase(std::unique(out_of_reach_.begin(), out_of_reach_.end()),
+                      out_of_reach_.end());
+  auto result = reported_;
+  result.out_of_reach = std::exchange(out_of_reach_, {});
+  return result;
+}
+
+// -- the caller's tables ------------------------------------------------------
+
+result<std::vector<committed_entry>> replica::next_committed(size_t max_bytes) {
+  std::vector<committed_entry> result;
+  auto end = commit_index() + 1;
+  if (delivered_ + 1 >= end)
+    return result;
+  auto xs = read(delivered_ + 1, end, max_bytes);
+  if (!xs)
+    return xs.as_failure();
+  result.reserve(xs.value().size());
+  for (auto& x : xs.value())
+    result.push_back({++delivered_, std::move(x)});
+  return result;
+}
+
+void replica::applied(uint64_t index) {
+  applied_ = std::max(applied_, index);
+}
+
+result<> replica::trim(uint64_t index, time_point now) {
+  now_ = std::max(now_, now);
+  if (index > delivered_)
+    return error{ec::invalid_argument,
+                 "entry " + std::to_string(index) + " was not handed out yet"};
+  if (index <= snapshot_ || index <= base_.position.index)
+    return ok();
+  auto base = index;
+  uint32_t entries = 0;
+  size_t bytes = 0;
+  while (base > base_.position.index && entries < options_.trailing_entries) {
+    bytes += heads_[base - base_.position.index - 1].size;
+    if (bytes > options_.trailing_bytes)
+      break;
+    ++entries;
+    --base;
+  }
+  if (base == base_.position.index)
+    return ok();
+  auto snapshot = log_base{{index, term_of(index)}, configuration_at(index)};
+  auto compacted = engine_.compact(snapshot, entries, now_);
+  if (!compacted)
+    return compacted.as_failure();
+  snapshot_ = index;
+  auto gone = base - base_.position.index;
+  base_ = log_base{{base, term_of(base)}, configuration_at(base)};
+  heads_.erase(heads_.begin(), heads_.begin() + static_cast<ptrdiff_t>(gone));
+  std::erase_if(configurations_, [this](const configuration_record& x) {
+    return x.index < base_.configuration.index;
+  });
+  trim_ = base_;
+  return carry_out(std::move(compacted.value()), {});
+}
+
+// -- properties ---------------------------------------------------------------
+
+bool replica::ready_to_lead() const {
+  return leading_ && !engine_.transferring() && barrier_.index != 0
+         && applied_ >= barrier_.index;
+}
+
+replica::time_point replica::next_timeout() const {
+  if (dirty() || !waiting_.empty() || !proposals_.empty())
+    return now_;
+  return engine_.deadline();
+}
+
+uint64_t replica::leader() const {
+  switch (engine_.current_role()) {
+    case role::leader:
+      return options_.id;
+    case role::candidate:
+      return 0;
+    case role::follower:
+      break;
+  }
+  // libraft keeps naming the leader of an earlier term.
+  return heard_term_ == engine_.state().term && engine_.leader() == heard_from_
+           ? heard_from_
+           : 0;
+}
+
+uint64_t replica::commit_index() const noexcept {
+  // A quorum may do without this member; its tables must not be ahead of its
+  // own log, though.
+  return std::min(commit_, durable_index_);
+}
+
+result<std::vector<uint64_t>> replica::voters() const {
+  return decode_voters(configurations_.back().data);
+}
+
+error replica::not_leader() const {
+  auto x = leader();
+  if (x == 0 || x == options_.id)
+    return {ec::not_leader, "there is no leader at the moment"};
+  return {ec::not_leader, "member " + std::to_string(x) + " leads"};
+}
+
+result<std::vector<log_entry>> replica::read(uint64_t from, uint64_t to,
+                                             size_t max_bytes) const {
+  if (from < tail_.first())
+    return store_->read(from, std::min(to, tail_.first()), max_bytes);
+  auto xs = tail_.range(from, to);
+  auto bytes = xs.front().bytes().size();
+  size_t n = 1;
+  while (n < xs.size() && bytes + xs[n].bytes().size() <= max_bytes)
+    bytes += xs[n++].bytes().size();
+  return std::vector<log_entry>(xs.begin(),
+                                xs.begin() + static_cast<ptrdiff_t>(n));
+}
+
+uint64_t replica::term_of(uint64_t index) const {
+  if (index == base_.position.index)
+    return base_.position.term;
+  return heads_[index - base_.position.index - 1].term;
+}
+
+const configuration_record& replica::configuration_at(uint64_t index) const {
+  auto i = std::find_if(
+    configurations_.rbegin(), configurations_.rend(),
+    [index](const configuration_record& x) { return x.index <= index; });
+  return *i; // The first one is that of the base.
+}
+
+} // namespace coppice
