@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/net/tcp_dial.hpp"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <system_error>
+
+namespace coppice::net {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+using addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
+
+/// Waits until the connection stands.
+/// @returns 0, or the number of the error.
+int await_connected(int fd, clock::time_point deadline) {
+  for (;;) {
+    auto left
+      = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now());
+    if (left.count() <= 0)
+      return ETIMEDOUT;
+    pollfd x{fd, POLLOUT, 0};
+    auto n = ::poll(&x, 1, static_cast<int>(left.count()));
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return errno;
+    if (n == 0)
+      return ETIMEDOUT;
+    int err = 0;
+    socklen_t size = sizeof(err);
+    ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size);
+    return err;
+  }
+}
+
+/// @returns The descriptor, or -1 and *err* is set.
+int connect_one(const addrinfo& x, clock::time_point deadline, int& err) {
+  auto fd = ::socket(x.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                     x.ai_protocol);
+  if (fd < 0) {
+    err = errno;
+    return -1;
+  }
+  err = ::connect(fd, x.ai_addr, x.ai_addrlen) == 0 ? 0 : errno;
+  if (err == EINPROGRESS)
+    err = await_connected(fd, deadline);
+  if (err == 0)
+    return fd;
+  ::close(fd);
+  return -1;
+}
+
+} // namespace
+
+result<int> tcp_dial(const std::string& host, uint16_t port,
+                     std::chrono::milliseconds deadline) {
+  auto end = clock::now() + deadline;
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  auto rc
+    = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (rc != 0)
+    return error{ec::unreachable,
+                 "cannot resolve " + host + ": " + ::gai_strerror(rc)};
+  addresses owner{found, &::freeaddrinfo};
+  auto err = 0;
+  for (auto* x = found; x != nullptr; x = x->ai_next)
+    if (auto fd = connect_one(*x, end, err); fd >= 0)
+      return fd;
+  return error{ec::unreachable, "cannot connect to " + host + ":"
+                                  + std::to_string(port) + ": "
+                                  + std::system_category().message(err)};
+}
+
+} // namespace coppice::net

@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/worker_link.hpp"
+
+#include "runtime/log.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+
+#include <set>
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+/// CAF's own handshake has no deadline: this is added to that of the dial.
+constexpr auto slack = std::chrono::milliseconds{500};
+
+} // namespace
+
+caf::result<directory_actor> worker_link_state::dial() {
+  auto promise = self->make_response_promise<directory_actor>();
+  dial_next(promise, options.managers.size() - 1);
+  return promise;
+}
+
+void worker_link_state::dial_next(
+  caf::typed_response_promise<directory_actor> promise, size_t left) {
+  auto address = options.managers[turn];
+  auto failed = [this, promise, left](const caf::error& err) mutable {
+    turn = (turn + 1) % options.managers.size();
+    if (left > 0)
+      dial_next(promise, left - 1);
+    else
+      promise.deliver(err);
+  };
+  self
+    ->request(middleman, caf::duration{options.patience + slack},
+              caf::connect_atom::value, address.host, address.port)
+    .then(
+      [this, promise, failed,
+       address](const caf::node_id&, caf::strong_actor_ptr& peer,
+                const std::set<std::string>& interface) mutable {
+        auto wanted = self->system().message_types<directory_actor>();
+        if (!peer || !self->system().assignable(interface, wanted)) {
+          log::warn("worker_link finds no manager of its version at {}",
+                    to_string(address));
+          failed(
+            caf::make_error(caf::sec::unexpected_actor_messaging_interface));
+          return;
+        }
+        promise.deliver(caf::actor_cast<directory_actor>(peer));
+      },
+      [failed, address](caf::error& err) mutable {
+        log::debug("worker_link cannot reach {}", to_string(address));
+        failed(err);
+      });
+}
+
+std::chrono::milliseconds longest_dial(const worker_link_options& x) {
+  return (x.patience + 2 * slack) * static_cast<int64_t>(x.managers.size());
+}
+
+worker_link_actor::behavior_type
+worker_link(worker_link_actor::stateful_pointer<worker_link_state> self,
+            worker_link_options options, caf::io::middleman_actor middleman) {
+  self->state.options = std::move(options);
+  self->state.middleman = middleman;
+  // A middleman ignores all reasons but this one.
+  self->attach_functor(
+    [middleman] { caf::anon_send_exit(middleman, caf::exit_reason::kill); });
+  return {
+    [self](caf::connect_atom) { return self->state.dial(); },
+  };
+}
+
+} // namespace coppice

@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/messages.hpp"
+#include "config/node_config.hpp"
+
+#include <caf/atom.hpp>
+#include <caf/io/middleman_actor.hpp>
+#include <caf/response_promise.hpp>
+#include <caf/result.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+/// The WORKER_LINK of a node: finds a manager.
+using worker_link_actor = caf::typed_actor<
+  // Dials the managers in turn, beginning behind the one that answered last.
+  // Returns the first that answers, or why the last one did not.
+  caf::replies_to<caf::connect_atom>::with<directory_actor>>;
+
+/// What WORKER_LINK is told when it starts.
+struct worker_link_options {
+  std::vector<host_port> managers;
+  /// How long one of them may take, handshake included.
+  std::chrono::milliseconds patience{3'000};
+};
+
+/// The state of WORKER_LINK.
+struct worker_link_state {
+  // -- constructors, destructors, and assignment operators --------------------
+
+  explicit worker_link_state(worker_link_actor::pointer selfptr)
+    : self(selfptr) {}
+
+  // -- handlers ---------------------------------------------------------------
+
+  caf::result<directory_actor> dial();
+
+  // -- parts of the handlers --------------------------------------------------
+
+  /// Dials the next manager; *left* more may be tried after it.
+  void dial_next(caf::typed_response_promise<directory_actor> promise,
+                 size_t left);
+
+  // -- member variables -------------------------------------------------------
+
+  static constexpr const char* name = "worker_link";
+
+  worker_link_actor::pointer self;
+
+  worker_link_options options;
+
+  caf::io::middleman_actor middleman;
+
+  /// Whose turn it is.
+  size_t turn = 0;
+};
+
+/// Dials the managers of a worker. Never blocks: *middleman* does.
+/// @param self The actor itself.
+/// @param options Whom to dial; not empty.
+/// @param middleman Who dials, see `net::spawn_dialler`. Belongs to WORKER_LINK
+///                  from now on.
+worker_link_actor::behavior_type
+worker_link(worker_link_actor::stateful_pointer<worker_link_state> self,
+            worker_link_options options, caf::io::middleman_actor middleman);
+
+/// Returns how long a dial of WORKER_LINK takes at most.
+/// @relates worker_link_options
+std::chrono::milliseconds longest_dial(const worker_link_options& x);
+
+} // namespace coppice
