@@ -1,0 +1,168 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/executor.hpp"
+
+#include "runtime/log.hpp"
+#include "runtime/task/kind_table.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long reports are waited for when nothing runs any more.
+constexpr auto last_words = 2s;
+
+std::chrono::nanoseconds read_boot_time() {
+  timespec x{};
+  ::clock_gettime(CLOCK_BOOTTIME, &x);
+  return std::chrono::seconds{x.tv_sec} + std::chrono::nanoseconds{x.tv_nsec};
+}
+
+} // namespace
+
+// -- initialization -----------------------------------------------------------
+
+void executor_state::init(executor_options xs, executor_managers ms_) {
+  options = std::move(xs);
+  managers = std::move(ms_);
+  if (!options.boot_time)
+    options.boot_time = read_boot_time;
+  rng.seed(options.seed != 0 ? options.seed : std::random_device{}());
+  paths.data_dir = options.data_dir;
+  retire_attempt_folders(paths);
+  files = options.threads ? self->spawn<caf::detached>(executor_files, paths)
+                          : self->spawn(executor_files, paths);
+  starters = options.starters;
+  auto defaults = built_in_kinds();
+  for (auto* built_in : {"noop", "sleep"})
+    kinds[built_in] = *defaults.find(built_in);
+  for (auto& x : options.kinds) {
+    kinds[x.info.name()] = x.info;
+    if (x.run)
+      starters[x.info.name()]
+        = function_starter(self->system(), x.info.name(), x.run);
+  }
+  for (auto& [kind, starter] : starters)
+    if (auto* info = defaults.find(kind); info && !kinds.contains(kind))
+      kinds[kind] = *info;
+  if (managers.link)
+    self->link_to(managers.link);
+  self->send(self, caf::tick_atom::value);
+  self->send(self, caf::connect_atom::value, link.epoch);
+}
+
+// -- handlers -----------------------------------------------------------------
+
+caf::result<proto::Reply>
+executor_state::on_log_request(const proto::LogRequest& x) {
+  auto task = parse_task_id(x.id());
+  if (!task) {
+    proto::Reply reply;
+    reply.mutable_error()->set_code(static_cast<uint32_t>(task.error().code));
+    reply.mutable_error()->set_message(task.error().message);
+    return reply;
+  }
+  read_log ask;
+  ask.key = {task.value(), x.attempt()};
+  ask.offset = x.offset();
+  ask.limit = x.limit();
+  ask.known = table.latest(task.value());
+  if (x.attempt() != 0 && table.holds(ask.key))
+    ask.known = x.attempt();
+  ask.known_runs = live.contains({task.value(), ask.known});
+  return self->delegate(files, std::move(ask));
+}
+
+void executor_state::on_tick() {
+  // First of all, so that no way out of this function stops the timer.
+  self->delayed_send(self, tick_interval(), caf::tick_atom::value);
+  auto now = self->clock().now();
+  abandon_stuck(now);
+  stop_unrenewed();
+  if (connected()) {
+    if (table.news() || now - reported_at >= keepalive_interval())
+      send_report();
+    if (now - pulled_at >= keepalive_interval())
+      send_pull();
+  }
+  quit_if_done(now);
+}
+
+void executor_state::on_exit(const caf::exit_msg& x) {
+  if (stopping)
+    return;
+  auto now = self->clock().now();
+  stopping = true;
+  stop_reason = x.reason;
+  stop_deadline = now + options.term_grace + options.stop_slack;
+  log::info("{} stops, {} attempts run", name, live.size());
+  std::vector<attempt_key> keys;
+  for (auto& [key, unused] : live)
+    keys.push_back(key);
+  for (auto& key : keys)
+    stop_attempt(key, proto::NODE_GONE);
+  if (connected())
+    send_pull();
+  schedule_flush();
+  quit_if_done(now);
+}
+
+// -- parts --------------------------------------------------------------------
+
+void executor_state::quit_if_done(time_point now) {
+  if (!stopping)
+    return;
+  if (live.empty() && !idle_since)
+    idle_since = now;
+  auto told = live.empty() && table.finished() == 0;
+  auto waited = idle_since && now - *idle_since >= last_words;
+  if (!told && !waited && now < stop_deadline)
+    return;
+  if (!live.empty())
+    log::warn("{} quits while {} attempts still run", name, live.size());
+  self->quit(stop_reason);
+}
+
+executor_state::ms executor_state::tick_interval() const {
+  return std::clamp(keepalive_interval() / 4, 5ms, 250ms);
+}
+
+executor_state::ms executor_state::keepalive_interval() const {
+  return std::min(options.keepalive, link.lease / 3);
+}
+
+// -- executor -----------------------------------------------------------------
+
+executor_impl::behavior_type
+executor(executor_impl::stateful_pointer<executor_state> self,
+         executor_options options, executor_managers managers) {
+  self->set_exit_handler(
+    [self](const caf::exit_msg& x) { self->state.on_exit(x); });
+  self->set_down_handler(
+    [self](const caf::down_msg& x) { self->state.on_down(x); });
+  self->state.init(std::move(options), std::move(managers));
+  return {
+    [self](const proto::Assignments& x) { self->state.on_assignments(x); },
+    [self](const proto::StopAttempts& x) { self->state.on_stop_attempts(x); },
+    [self](const proto::LogRequest& x) {
+      return self->state.on_log_request(x);
+    },
+    [self](directory_actor x) { self->state.on_directory(std::move(x)); },
+    [self](run_event& x) { self->state.on_run_event(x); },
+    [self](const pause_over& x) { self->state.on_pause_over(x); },
+    [self](caf::tick_atom) { self->state.on_tick(); },
+    [self](caf::flush_atom) { self->state.on_flush(); },
+    [self](caf::connect_atom, uint64_t epoch) {
+      self->state.on_connect(epoch);
+    },
+  };
+}
+
+} // namespace coppice

@@ -1,0 +1,377 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/executor_files.hpp"
+#include "actors/messages.hpp"
+#include "actors/task_run.hpp"
+#include "actors/worker_link.hpp"
+#include "runtime/task/attempt_table.hpp"
+#include "runtime/task/checkpoint_transfer.hpp"
+#include "runtime/task/task_context.hpp"
+
+#include <caf/actor_addr.hpp>
+#include <caf/atom.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace coppice {
+
+/// A pause of an attempt of the kind "sleep" is over.
+struct pause_over {
+  attempt_key key;
+};
+
+/// The EXECUTOR as it sees itself. Hand out the narrower `worker_actor`, or
+/// `executor_actor` in its own process.
+using executor_impl = worker_actor::extend<
+  // The manager in this process started (again).
+  caf::reacts_to<directory_actor>, caf::reacts_to<run_event>,
+  caf::reacts_to<pause_over>, caf::reacts_to<caf::tick_atom>,
+  caf::reacts_to<caf::flush_atom>, caf::reacts_to<caf::connect_atom, uint64_t>>;
+
+/// The EXECUTOR as its own process sees it.
+using executor_actor = worker_actor::extend<caf::reacts_to<directory_actor>>;
+
+/// What the EXECUTOR is told when it starts.
+struct executor_options {
+  // -- member types -----------------------------------------------------------
+
+  using ms = std::chrono::milliseconds;
+
+  // -- who it is --------------------------------------------------------------
+
+  std::string node;
+  uint64_t incarnation = 0;
+  /// `key=value` each.
+  std::vector<std::string> labels;
+  uint32_t slots = 1;
+  std::filesystem::path data_dir;
+
+  // -- what it can run --------------------------------------------------------
+
+  /// Kinds that are functions. "noop" and "sleep" are built in.
+  std::vector<task_kind> kinds;
+  /// Kinds that are something else, "exec" above all, see `exec_starter`.
+  std::map<std::string, run_starter> starters;
+
+  // -- its patience -----------------------------------------------------------
+
+  /// How often it says something at least; at least three times per lease.
+  ms keepalive{1'000};
+  /// How long an attempt may take to stop before it is ended by force.
+  ms term_grace{10'000};
+  /// How long stopping the node may take, beyond *term_grace*.
+  ms stop_slack{5'000};
+  /// How long a manager may take to answer.
+  ms answer_timeout{10'000};
+  /// Pauses between vain tries to connect; they double.
+  ms backoff_min{50};
+  ms backoff_max{2'000};
+
+  // -- for tests --------------------------------------------------------------
+
+  /// A clock that goes on while the machine is suspended.
+  std::function<std::chrono::nanoseconds()> boot_time;
+  /// Of the jitter; 0: any.
+  uint32_t seed = 0;
+  /// Whether to do what blocks in threads of its own.
+  bool threads = true;
+};
+
+/// Where the EXECUTOR finds its managers: one of them.
+struct executor_managers {
+  /// In this process; may come later, as a message.
+  directory_actor local;
+  /// Elsewhere; belongs to the EXECUTOR from now on.
+  worker_link_actor link;
+};
+
+/// An attempt that lives on this node, from its assignment until nothing of it
+/// runs any more and its end is known.
+struct live_attempt {
+  std::shared_ptr<const proto::TaskSpec> spec;
+  /// Null until it starts, and for sleepers.
+  run_control_ptr control;
+  bool started = false;
+  bool exclusive = false;
+  /// Another attempt of the task has to end before it starts.
+  bool waits = false;
+  /// Nobody wants to hear of it any more.
+  bool dropped = false;
+  /// Why it was told to stop.
+  proto::Reason stop = proto::REASON_UNSPECIFIED;
+  /// Its end is reported then, whether or not its thread has ended.
+  std::optional<caf::actor_clock::time_point> give_up_at;
+  /// It was reported though its thread has not ended.
+  bool abandoned = false;
+  /// Size of the checkpoint it started from, or -1.
+  int64_t resumed_bytes = -1;
+
+  // -- checkpoints ------------------------------------------------------------
+
+  std::optional<std::string> checkpoint;
+  std::optional<checkpoint_download> download;
+  std::optional<checkpoint_upload> upload;
+  /// A chunk is on its way, either direction.
+  bool transfer_in_flight = false;
+  /// Came while another one was on its way.
+  std::optional<run_checkpoint> next_checkpoint;
+  uint32_t checkpoint_version = 0;
+  /// It failed; told when its checkpoint is durable.
+  std::optional<proto::FinishCommand::Item> end;
+};
+
+/// The state of EXECUTOR: runs what managers assign to this node, and tells
+/// them what becomes of it. Each group of handlers is a file of its own.
+struct executor_state {
+  // -- member types -----------------------------------------------------------
+
+  using ms = std::chrono::milliseconds;
+
+  using time_point = caf::actor_clock::time_point;
+
+  using attempt_map = std::map<attempt_key, live_attempt>;
+
+  enum class phase { searching, greeting, connected };
+
+  /// The connection to a manager.
+  struct connection {
+    phase state = phase::searching;
+    /// Counts them; answers to an earlier one are ignored.
+    uint64_t epoch = 0;
+    directory_actor directory;
+    job_scheduler_actor scheduler;
+    task_tracker_actor tracker;
+    ms lease{10'000};
+    uint64_t reports = 0;
+    size_t in_flight = 0;
+    /// Number of the last assignments.
+    uint64_t seen = 0;
+    /// What the last pull said.
+    std::optional<std::pair<uint32_t, uint64_t>> pulled;
+    /// On the clock that goes on in suspension: when the last message was sent
+    /// that is known to have renewed all leases.
+    std::chrono::nanoseconds renewed{0};
+  };
+
+  // -- constructors, destructors, and assignment operators --------------------
+
+  explicit executor_state(executor_impl::pointer selfptr) : self(selfptr) {}
+
+  // -- initialization ---------------------------------------------------------
+
+  void init(executor_options xs, executor_managers managers);
+
+  // -- handlers: connection (executor_connection.cpp) -------------------------
+
+  void on_directory(directory_actor x);
+
+  /// Looks for a manager, unless that was superseded.
+  void on_connect(uint64_t epoch);
+
+  void on_down(const caf::down_msg& x);
+
+  void on_flush();
+
+  // -- handlers: attempts (executor_attempts.cpp) -----------------------------
+
+  void on_assignments(const proto::Assignments& x);
+
+  void on_stop_attempts(const proto::StopAttempts& x);
+
+  void on_run_event(run_event& x);
+
+  void on_pause_over(const pause_over& x);
+
+  // -- handlers: the rest (executor.cpp) --------------------------------------
+
+  caf::result<proto::Reply> on_log_request(const proto::LogRequest& x);
+
+  void on_tick();
+
+  void on_exit(const caf::exit_msg& x);
+
+  // -- parts: connection ------------------------------------------------------
+
+  void search_in(ms pause);
+
+  void greet(directory_actor x);
+
+  void on_welcome(const proto::Welcome& x, const job_scheduler_actor& scheduler,
+                  const task_tracker_actor& tracker,
+                  std::chrono::nanoseconds asked);
+
+  void reconcile(const proto::Welcome& x);
+
+  /// Gives the connection up and looks for another one.
+  void lose(const std::string& why);
+
+  void forget_handles();
+
+  /// Has news told soon, with all other news of this turn.
+  void schedule_flush();
+
+  void send_news();
+
+  void send_report();
+
+  void on_ack(uint64_t number, const proto::ReportAck& x,
+              std::chrono::nanoseconds sent);
+
+  void send_pull();
+
+  uint32_t free_slots() const;
+
+  bool connected() const {
+    return link.state == phase::connected;
+  }
+
+  // -- parts: attempts --------------------------------------------------------
+
+  /// Runs, or refuses, one attempt.
+  void assign(const proto::Assignment& x);
+
+  /// Ends an attempt that is not going to run.
+  void reject(const attempt_key& key, const std::string& why);
+
+  /// Goes on with an attempt whose checkpoint is here.
+  void ready(attempt_map::iterator i);
+
+  void start(attempt_map::iterator i);
+
+  void start_sleep(attempt_map::iterator i);
+
+  /// Asks an attempt to stop, or drops it where *why* is LEASE_EXPIRED.
+  void stop_attempt(const attempt_key& key, proto::Reason why);
+
+  /// Kills an attempt and reports nothing.
+  void drop(const attempt_key& key);
+
+  /// Nothing of the attempt runs any more.
+  void ended(attempt_map::iterator i, proto::FinishCommand::Item end);
+
+  /// Reports the end of an attempt.
+  void finish(const attempt_key& key, live_attempt& x,
+              proto::FinishCommand::Item end);
+
+  /// Forgets an attempt and starts what waits for its end.
+  void erase(attempt_map::iterator i);
+
+  /// Reports attempts whose code does not stop.
+  void abandon_stuck(time_point now);
+
+  /// Stops exclusive attempts whose lease may be over.
+  void stop_unrenewed();
+
+  // -- parts: checkpoints (executor_checkpoints.cpp) --------------------------
+
+  void load_checkpoint(attempt_map::iterator i,
+                       const proto::CheckpointHead& head);
+
+  void ask_for_chunk(attempt_map::iterator i);
+
+  void on_chunk(const attempt_key& key, const proto::CheckpointChunk& x);
+
+  void load_failed(attempt_map::iterator i, const error& why);
+
+  void save_checkpoint(attempt_map::iterator i, run_checkpoint x);
+
+  void send_chunk(attempt_map::iterator i);
+
+  void on_chunk_saved(const attempt_key& key,
+                      const proto::CheckpointOutcome& x);
+
+  /// Ends an upload and whatever waited for it.
+  void checkpoint_done(attempt_map::iterator i, const result<>& outcome);
+
+  /// Begins anew all transfers that the last connection left open.
+  void resume_transfers();
+
+  // -- parts: the rest --------------------------------------------------------
+
+  /// Quits if the node stops and all is done that can be done.
+  void quit_if_done(time_point now);
+
+  ms tick_interval() const;
+
+  ms keepalive_interval() const;
+
+  // -- member variables -------------------------------------------------------
+
+  static constexpr const char* name = "executor";
+
+  executor_impl::pointer self;
+
+  executor_options options;
+
+  executor_managers managers;
+
+  attempt_paths paths;
+
+  executor_files_actor files;
+
+  std::map<std::string, run_starter> starters;
+
+  std::map<std::string, proto::KindInfo> kinds;
+
+  attempt_table table;
+
+  attempt_map live;
+
+  /// Attempts that have a folder to be removed.
+  std::unordered_set<attempt_key> with_folder;
+
+  connection link;
+
+  /// Vain tries to connect since the last success.
+  uint32_t failures = 0;
+
+  bool flush_scheduled = false;
+
+  time_point flushed_at;
+
+  time_point reported_at;
+
+  time_point pulled_at;
+
+  std::minstd_rand rng;
+
+  // -- stopping ---------------------------------------------------------------
+
+  bool stopping = false;
+
+  caf::error stop_reason;
+
+  time_point stop_deadline;
+
+  /// Since when nothing runs any more.
+  std::optional<time_point> idle_since;
+};
+
+/// Runs tasks on this node. Remains until it is told to exit; then it stops
+/// what runs, reports it and quits.
+/// @param self The actor itself.
+/// @param options Who it is, what it can run, and how patient it is.
+/// @param managers Where it finds a manager.
+executor_impl::behavior_type
+executor(executor_impl::stateful_pointer<executor_state> self,
+         executor_options options, executor_managers managers);
+
+} // namespace coppice
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::pause_over)

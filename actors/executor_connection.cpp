@@ -1,0 +1,291 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The part of the EXECUTOR that speaks to its manager.
+
+#include "actors/executor.hpp"
+#include "runtime/log.hpp"
+
+#include <caf/error.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// While attempts run, news waits this long for more of its sort.
+constexpr auto flush_interval = 2ms;
+
+/// Reports on their way at the same time.
+constexpr size_t max_reports_in_flight = 4;
+
+/// No further tasks are asked for while more ends than this, per slot and
+/// beside a hundred, wait for their acknowledgement.
+constexpr size_t max_unacknowledged = 8;
+
+std::string host_name() {
+  char buffer[256] = {};
+  ::gethostname(buffer, sizeof(buffer) - 1);
+  return buffer;
+}
+
+} // namespace
+
+// -- handlers -----------------------------------------------------------------
+
+void executor_state::on_directory(directory_actor x) {
+  managers.local = std::move(x);
+  failures = 0;
+  forget_handles();
+  self->send(self, caf::connect_atom::value, link.epoch);
+}
+
+void executor_state::on_connect(uint64_t epoch) {
+  if (epoch != link.epoch || link.state != phase::searching)
+    return;
+  if (managers.local) {
+    greet(managers.local);
+    return;
+  }
+  if (!managers.link)
+    return;
+  // WORKER_LINK has deadlines of its own, this one is for the worst.
+  self->request(managers.link, caf::duration{60s}, caf::connect_atom::value)
+    .then(
+      [this, epoch](directory_actor& x) {
+        if (epoch == link.epoch)
+          greet(std::move(x));
+      },
+      [this, epoch](caf::error&) {
+        if (epoch == link.epoch)
+          lose("no manager can be reached");
+      });
+}
+
+void executor_state::on_down(const caf::down_msg& x) {
+  if (x.source == link.directory || x.source == link.scheduler
+      || x.source == link.tracker)
+    lose("the manager is gone");
+}
+
+void executor_state::on_flush() {
+  flush_scheduled = false;
+  if (!connected())
+    return;
+  auto now = self->clock().now();
+  auto idle = live.empty() && link.in_flight == 0;
+  if (idle || now - flushed_at >= flush_interval) {
+    flushed_at = now;
+    send_news();
+    return;
+  }
+  flush_scheduled = true;
+  self->delayed_send(self, flush_interval - (now - flushed_at),
+                     caf::flush_atom::value);
+}
+
+// -- parts: finding a manager -------------------------------------------------
+
+void executor_state::search_in(ms pause) {
+  self->delayed_send(self, pause, caf::connect_atom::value, link.epoch);
+}
+
+void executor_state::greet(directory_actor x) {
+  link.directory = std::move(x);
+  link.state = phase::greeting;
+  self->monitor(link.directory);
+  proto::Hello hello;
+  hello.set_node(options.node);
+  hello.set_incarnation(options.incarnation);
+  hello.set_protocol(protocol_version);
+  for (auto& [kind, info] : kinds)
+    *hello.add_kinds() = info;
+  for (auto& label : options.labels)
+    hello.add_labels(label);
+  hello.set_slots(options.slots);
+  hello.set_host(host_name());
+  hello.set_pid(static_cast<uint64_t>(::getpid()));
+  table.fill(hello);
+  auto epoch = link.epoch;
+  auto asked = options.boot_time();
+  self
+    ->request(link.directory, caf::duration{options.answer_timeout},
+              std::move(hello), caf::actor_cast<worker_actor>(self))
+    .then(
+      [this, epoch, asked](proto::Welcome& welcome,
+                           job_scheduler_actor& scheduler,
+                           task_tracker_actor& tracker) {
+        if (epoch == link.epoch)
+          on_welcome(welcome, scheduler, tracker, asked);
+      },
+      [this, epoch](caf::error& err) {
+        if (epoch == link.epoch)
+          lose("the manager does not welcome it: "
+               + self->system().render(err));
+      });
+}
+
+void executor_state::on_welcome(const proto::Welcome& x,
+                                const job_scheduler_actor& scheduler,
+                                const task_tracker_actor& tracker,
+                                std::chrono::nanoseconds asked) {
+  if (x.has_error()) {
+    lose("the manager refuses it: " + x.error().message());
+    return;
+  }
+  if (!scheduler || !tracker) {
+    lose("the manager gave no handles");
+    return;
+  }
+  link.state = phase::connected;
+  link.scheduler = scheduler;
+  link.tracker = tracker;
+  link.renewed = asked;
+  if (x.lease_ms() > 0)
+    link.lease = ms{x.lease_ms()};
+  self->monitor(link.scheduler);
+  self->monitor(link.tracker);
+  log::info("{} is connected to a manager, it holds {} attempts", name,
+            table.running() + table.finished());
+  failures = 0;
+  reconcile(x);
+  resume_transfers();
+  if (table.news())
+    send_report();
+  send_pull();
+}
+
+void executor_state::reconcile(const proto::Welcome& x) {
+  for (auto& ref : x.missing())
+    drop(to_attempt_key(ref));
+  for (auto& ref : x.obsolete())
+    drop(to_attempt_key(ref));
+  for (auto& ref : x.cancelled())
+    stop_attempt(to_attempt_key(ref), proto::CANCEL_REQUESTED);
+}
+
+void executor_state::lose(const std::string& why) {
+  forget_handles();
+  auto exponent = std::min(failures++, 16u);
+  auto pause
+    = std::min(options.backoff_min * (1 << exponent), options.backoff_max);
+  // Half of it at random, so that many workers do not come back at once.
+  std::uniform_int_distribution<int64_t> jitter{0, pause.count() / 2};
+  pause -= ms{jitter(rng)};
+  if (failures == 1 || failures % 32 == 0)
+    log::warn("{} has no manager: {}", name, why);
+  else
+    log::debug("{} has no manager: {}", name, why);
+  search_in(pause);
+}
+
+void executor_state::forget_handles() {
+  if (link.directory)
+    self->demonitor(link.directory.address());
+  if (link.scheduler)
+    self->demonitor(link.scheduler.address());
+  if (link.tracker)
+    self->demonitor(link.tracker.address());
+  connection next;
+  next.epoch = link.epoch + 1;
+  // The last lease lives on, as far as this node knows.
+  next.lease = link.lease;
+  next.renewed = link.renewed;
+  link = std::move(next);
+  table.connection_lost();
+  for (auto& [key, x] : live)
+    x.transfer_in_flight = false;
+}
+
+// -- parts: news --------------------------------------------------------------
+
+void executor_state::schedule_flush() {
+  if (flush_scheduled)
+    return;
+  flush_scheduled = true;
+  // Behind all messages that wait already: what they bring goes along.
+  self->send(self, caf::flush_atom::value);
+}
+
+void executor_state::send_news() {
+  while (table.urgent() && link.in_flight < max_reports_in_flight)
+    send_report();
+  if (link.pulled != std::pair{free_slots(), link.seen})
+    send_pull();
+}
+
+void executor_state::send_report() {
+  if (link.in_flight >= max_reports_in_flight)
+    return;
+  proto::Report x;
+  x.set_node(options.node);
+  x.set_incarnation(options.incarnation);
+  x.set_number(++link.reports);
+  table.fill(x);
+  ++link.in_flight;
+  reported_at = self->clock().now();
+  auto epoch = link.epoch;
+  auto number = link.reports;
+  auto sent = options.boot_time();
+  self
+    ->request(link.tracker, caf::duration{options.answer_timeout}, std::move(x))
+    .then(
+      [this, epoch, number, sent](const proto::ReportAck& ack) {
+        if (epoch == link.epoch)
+          on_ack(number, ack, sent);
+      },
+      [this, epoch](caf::error& err) {
+        if (epoch == link.epoch)
+          lose("a report is not answered: " + self->system().render(err));
+      });
+}
+
+void executor_state::on_ack(uint64_t number, const proto::ReportAck& x,
+                            std::chrono::nanoseconds sent) {
+  if (x.has_error()) {
+    lose("a report is refused: " + x.error().message());
+    return;
+  }
+  --link.in_flight;
+  link.renewed = std::max(link.renewed, sent);
+  remove_folders done;
+  for (auto& key : table.acknowledged(number))
+    if (with_folder.erase(key) > 0)
+      done.keys.push_back(key);
+  if (!done.keys.empty())
+    self->send(files, std::move(done));
+  if (table.urgent() || link.pulled != std::pair{free_slots(), link.seen})
+    schedule_flush();
+  if (stopping)
+    quit_if_done(self->clock().now());
+}
+
+void executor_state::send_pull() {
+  proto::Pull x;
+  x.set_node(options.node);
+  x.set_incarnation(options.incarnation);
+  x.set_free(free_slots());
+  x.set_seen(link.seen);
+  for (auto& [kind, info] : kinds)
+    x.add_kinds(kind);
+  for (auto& label : options.labels)
+    x.add_labels(label);
+  link.pulled.emplace(x.free(), x.seen());
+  pulled_at = self->clock().now();
+  self->send(link.scheduler, std::move(x), caf::actor_cast<worker_actor>(self));
+}
+
+uint32_t executor_state::free_slots() const {
+  if (stopping || live.size() >= options.slots
+      || table.finished() > max_unacknowledged * options.slots + 100)
+    return 0;
+  return options.slots - static_cast<uint32_t>(live.size());
+}
+
+} // namespace coppice
