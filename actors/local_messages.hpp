@@ -52,20 +52,25 @@ struct ready_queues {
   std::vector<ready_queue> items;
 };
 
-/// Proposes one command to the replicated log.
-///
-/// The answer means: durable on a quorum, and applied. An outcome with `error`
-/// means: refused, nothing happened. No answer: unknown.
-using state_replicator_actor
-  = caf::typed_actor<caf::replies_to<proto::Command>::with<proto::Outcome>>;
-
 namespace atom {
 
+using lead = caf::atom_constant<caf::atom("lead")>;
 using flush = caf::atom_constant<caf::atom("flush")>;
 using dispatch = caf::atom_constant<caf::atom("dispatch")>;
 using tick = caf::tick_atom;
 
 } // namespace atom
+
+/// The STATE_REPLICATOR of one group: the replicated log and the tables behind
+/// it.
+using state_replicator_actor = caf::typed_actor<
+  // Proposes one command. The answer means: durable on a quorum, and applied.
+  // An outcome with `error` means: refused, nothing happened. A CAF error:
+  // nobody knows.
+  caf::replies_to<proto::Command>::with<proto::Outcome>,
+  // Answered with the term as soon as this member leads, and its tables have
+  // all that was acknowledged before.
+  caf::replies_to<atom::lead>::with<uint64_t>>;
 
 /// The JOB_SCHEDULER, as the other actors of the leader see it.
 using local_job_scheduler_actor

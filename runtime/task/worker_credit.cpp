@@ -16,24 +16,14 @@ void worker_credit::pulled(uint32_t free, uint64_t seen) {
   }
 }
 
-void worker_credit::reserve(uint32_t n) {
-  reserved_ += n;
-}
-
-void worker_credit::release(uint32_t n) {
-  reserved_ -= std::min(n, reserved_);
-}
-
 uint64_t worker_credit::send(uint32_t n) {
-  release(n);
   unseen_ += n;
   sent_.emplace_back(++last_number_, n);
   return last_number_;
 }
 
 uint32_t worker_credit::available() const {
-  auto taken = reserved_ + unseen_;
-  return free_ > taken ? free_ - taken : 0;
+  return free_ > unseen_ ? free_ - unseen_ : 0;
 }
 
 } // namespace coppice

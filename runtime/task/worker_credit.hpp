@@ -10,7 +10,7 @@
 namespace coppice {
 
 /// How many more tasks a worker may be given: what its last pull offered, less
-/// what that pull had not seen yet, less what is about to be leased to it.
+/// what that pull had not seen yet.
 ///
 /// Pulls carry absolute numbers, so one that is lost, late or repeated can do
 /// no harm for longer than until the next one.
@@ -21,25 +21,17 @@ public:
   /// Takes note of a pull: *free* slots after the assignments numbered *seen*.
   void pulled(uint32_t free, uint64_t seen);
 
-  /// Sets *n* slots aside for leases that are being proposed.
-  /// @pre `n <= available()`
-  void reserve(uint32_t n);
-
-  /// Returns *n* slots that were set aside: their leases were refused.
-  void release(uint32_t n);
-
-  /// Turns *n* slots that were set aside into an assignment.
+  /// Takes note that *n* tasks are sent to the worker.
   /// @returns The number of the assignment, counted from 1.
   uint64_t send(uint32_t n);
 
   // -- properties -------------------------------------------------------------
 
-  /// Returns how many slots can be set aside now.
+  /// Returns how many slots are free as far as is known.
   uint32_t available() const;
 
 private:
   uint32_t free_ = 0;
-  uint32_t reserved_ = 0;
   uint32_t unseen_ = 0;
   uint64_t last_number_ = 0;
 

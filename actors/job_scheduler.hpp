@@ -1,0 +1,190 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/local_messages.hpp"
+#include "runtime/task/dispatcher.hpp"
+#include "runtime/task/kind_table.hpp"
+#include "runtime/task/worker_credit.hpp"
+#include "storage/tables.hpp"
+
+#include <caf/response_promise.hpp>
+#include <caf/result.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+/// The JOB_SCHEDULER with its messages to itself.
+using job_scheduler_impl
+  = local_job_scheduler_actor::extend<caf::reacts_to<atom::dispatch>>;
+
+/// What the JOB_SCHEDULER is told when it starts.
+struct job_scheduler_options {
+  /// The largest encoded spec that is accepted.
+  size_t max_payload_bytes = size_t{1} << 20;
+  /// After this long without an answer a proposal's outcome is unknown.
+  std::chrono::milliseconds proposal_timeout{30'000};
+  /// The most tasks that one command leases.
+  size_t max_leases = 1'000;
+};
+
+/// The state of the JOB_SCHEDULER of one shard: accepts tasks and gives the
+/// waiting ones to workers. Who gets what is decided by `dispatcher`; what was
+/// accepted and leased is in the tables.
+struct job_scheduler_state {
+  // -- member types -----------------------------------------------------------
+
+  struct worker {
+    worker_actor handle;
+    uint64_t connection = 0;
+    std::vector<std::string> kinds;
+    std::vector<std::string> labels;
+    worker_credit credit;
+  };
+
+  /// A spec that is proposed.
+  struct accepted {
+    /// Its place in the reply.
+    int place = 0;
+    /// Who runs it at once, if a pull waits for it.
+    std::optional<worker_key> claimed;
+    /// The claim is not settled.
+    bool claim_open = true;
+    /// The encoded spec, for the assignment; only if claimed.
+    std::string bytes;
+    proto::TaskSpec spec;
+  };
+
+  /// A command with some of the specs of a submit.
+  struct part {
+    /// Its first item among those of the submit.
+    size_t first = 0;
+    size_t bytes = 0;
+    proto::Command command;
+  };
+
+  struct submission;
+
+  struct lease_round;
+
+  /// What is handed out to one worker after a commit.
+  struct delivery {
+    proto::Assignments message;
+    std::vector<granted_lease> leases;
+  };
+
+  using deliveries = std::map<worker_key, delivery>;
+
+  // -- constructors, destructors, and assignment operators --------------------
+
+  explicit job_scheduler_state(job_scheduler_impl::pointer selfptr)
+    : self(selfptr) {}
+
+  // -- initialization ---------------------------------------------------------
+
+  /// Reads what waits and which kinds and classes there are.
+  result<> init(job_scheduler_options xs, std::shared_ptr<const tables> db,
+                state_replicator_actor log,
+                local_task_tracker_actor task_tracker);
+
+  // -- handlers ---------------------------------------------------------------
+
+  caf::result<proto::Reply> on_request(proto::Request& x);
+
+  void on_pull(proto::Pull& x, worker_actor& from);
+
+  void on_ready(const ready_queues& xs);
+
+  void on_dispatch();
+
+  void on_down(const caf::down_msg& x);
+
+  // -- parts of the handlers --------------------------------------------------
+
+  caf::result<proto::Reply> submit(proto::SubmitRequest& request);
+
+  /// Checks a spec, and claims a slot if one is free for it.
+  result<accepted> accept(std::string bytes, int place);
+
+  void fill(proto::SubmitCommand::Item& out, accepted& item);
+
+  /// Takes the outcome of the part that begins with item *first*.
+  void submitted(submission& batch, size_t first,
+                 const proto::Outcome& outcome);
+
+  void item_submitted(accepted& item, const proto::SubmitOutcome::Item& said,
+                      deliveries& out);
+
+  void add_lease(delivery& to, const task_id& task, uint32_t attempt,
+                 const worker_key& who, const proto::TaskSpec& spec,
+                 int64_t first_leased_ms);
+
+  void submit_failed(submission& batch, const proto::Error& why);
+
+  proto::Reply explain(const proto::ExplainRequest& x);
+
+  void leased(lease_round& round, proto::Outcome& outcome);
+
+  void lease_failed(lease_round& round, const std::string& why);
+
+  /// Sends what was leased, first to the TASK_TRACKER, then to the workers.
+  void deliver(deliveries& xs);
+
+  void schedule_dispatch();
+
+  void refresh_offer(const worker_key& key);
+
+  /// Reads the kinds that workers registered.
+  void load_kinds();
+
+  void learn_class(uint32_t number, const proto::TaskSpec& spec);
+
+  // -- member variables -------------------------------------------------------
+
+  static constexpr const char* name = "job_scheduler";
+
+  job_scheduler_impl::pointer self;
+
+  job_scheduler_options options;
+
+  std::shared_ptr<const tables> store;
+
+  state_replicator_actor replicator;
+
+  local_task_tracker_actor tracker;
+
+  kind_table kinds;
+
+  dispatcher queue;
+
+  std::map<worker_key, worker> workers;
+
+  /// Number of a class by kind and label rules, as far as it was seen.
+  std::map<std::pair<std::string, std::vector<std::string>>, uint32_t> classes;
+
+  bool dispatch_scheduled = false;
+};
+
+/// Accepts tasks and gives them to workers.
+/// @param self The actor itself.
+/// @param options Limits.
+/// @param store The tables that *replicator* writes.
+/// @param replicator Where commands are proposed.
+/// @param tracker Who follows what is leased.
+job_scheduler_impl::behavior_type
+job_scheduler(job_scheduler_impl::stateful_pointer<job_scheduler_state> self,
+              job_scheduler_options options,
+              std::shared_ptr<const tables> store,
+              state_replicator_actor replicator,
+              local_task_tracker_actor tracker);
+
+} // namespace coppice

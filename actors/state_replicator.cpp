@@ -1,0 +1,300 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/state_replicator.hpp"
+
+#include "actors/replies.hpp"
+#include "runtime/log.hpp"
+#include "storage/state_machine/state_machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+/// Applied in one go: readers wait meanwhile.
+constexpr size_t apply_bytes = size_t{1} << 20;
+
+constexpr auto disk_check_interval = std::chrono::seconds{1};
+
+/// Returns whether *x* adds to what is kept.
+bool grows(const proto::Command& x) {
+  return x.has_submit() || x.has_checkpoint();
+}
+
+proto::Outcome refused(const error& why) {
+  proto::Outcome x;
+  set_error(*x.mutable_error(), why);
+  return x;
+}
+
+} // namespace
+
+// -- initialization -----------------------------------------------------------
+
+result<> state_replicator_state::init(state_replicator_options xs,
+                                      std::shared_ptr<log_store> log,
+                                      std::shared_ptr<tables> db) {
+  options = std::move(xs);
+  log_disk = std::move(log);
+  store = std::move(db);
+  trimmed = store->durable_index();
+  auto started = replica::start(options.raft, *log_disk, {store->applied(), 0},
+                                self->clock().now());
+  if (!started)
+    return started.error();
+  member.emplace(std::move(started.value()));
+  self->delayed_send(self, options.tick, atom::tick::value);
+  self->send(self, atom::flush::value);
+  flush_scheduled = true;
+  return ok();
+}
+
+// -- handlers -----------------------------------------------------------------
+
+caf::result<proto::Outcome>
+state_replicator_state::on_command(proto::Command& x) {
+  auto size = x.ByteSizeLong();
+  if (auto why = refuse(x, size))
+    return refused(*why);
+  waiting_bytes += size;
+  waiting.push_back(
+    {std::move(x), self->make_response_promise<proto::Outcome>()});
+  // Behind everything that waits in the mailbox: it all becomes one turn.
+  if (!std::exchange(flush_scheduled, true))
+    self->send(self, atom::flush::value);
+  return waiting.back().answer;
+}
+
+std::optional<error> state_replicator_state::refuse(const proto::Command& x,
+                                                    size_t size) const {
+  if (size > options.raft.max_entry_bytes - 64)
+    return error{ec::invalid_argument,
+                 "this change has " + std::to_string(size)
+                   + " bytes, more than fit into one entry of the log"};
+  if (waiting_bytes + size > options.max_waiting_bytes)
+    return error{ec::overloaded, "too much waits for the disk of this manager; "
+                                 "try again a little later"};
+  if (disk_full && grows(x))
+    return error{ec::storage_failure,
+                 "less than storage.reserve is free on the disk of "
+                   + options.dir.string()
+                   + ": free some space; nothing that is accepted is lost"};
+  return std::nullopt;
+}
+
+caf::result<uint64_t> state_replicator_state::on_lead() {
+  if (member->ready_to_lead())
+    return member->term();
+  leads.push_back(self->make_response_promise<uint64_t>());
+  return leads.back();
+}
+
+void state_replicator_state::on_flush() {
+  flush_scheduled = false;
+  propose_waiting();
+  end_turn();
+}
+
+void state_replicator_state::on_tick() {
+  self->delayed_send(self, options.tick, atom::tick::value);
+  auto now = self->clock().now();
+  watch_disk();
+  store->flush_due(now);
+  auto durable = store->durable_index();
+  if (durable >= trimmed + options.trim_step) {
+    trimmed = durable;
+    if (auto done = member->trim(durable, now); !done)
+      return fail(done.error());
+    stuck = true; // Ends the turn below.
+  }
+  if (now >= member->next_timeout()) {
+    if (auto done = member->tick(now); !done)
+      return fail(done.error());
+    stuck = true;
+  }
+  if (std::exchange(stuck, false) || !backlog.empty())
+    end_turn();
+}
+
+void state_replicator_state::on_exit() {
+  // Only for a quick start: what is not flushed is in the log.
+  if (auto done = store->flush_now(); !done)
+    log::warn("{} could not flush its tables: {}", name,
+              to_string(done.error()));
+}
+
+// -- a turn -------------------------------------------------------------------
+
+void state_replicator_state::propose_waiting() {
+  flight next;
+  size_t size = 0;
+  for (auto& x : std::exchange(waiting, {})) {
+    auto bytes = x.command.ByteSizeLong();
+    if (size > 0 && size + bytes > options.pack_bytes) {
+      propose_entry(std::exchange(next, {}));
+      size = 0;
+    }
+    size += bytes;
+    next.entry.add_commands()->Swap(&x.command);
+    next.answers.push_back(std::move(x.answer));
+  }
+  waiting_bytes = 0;
+  if (size > 0)
+    propose_entry(std::move(next));
+}
+
+void state_replicator_state::propose_entry(flight x) {
+  x.entry.set_wall_ms(wall_clock_ms());
+  std::string data;
+  x.entry.SerializeToString(&data);
+  auto where = member->propose(std::move(data));
+  if (!where) {
+    for (auto& answer : x.answers)
+      answer.deliver(refused(where.error()));
+    return;
+  }
+  x.where = where.value();
+  flights.push_back(std::move(x));
+}
+
+void state_replicator_state::end_turn() {
+  // A group of one has nobody to send to.
+  auto ended = member->finish_turn(self->clock().now(), [](peer_message&&) {});
+  if (!ended) {
+    if (ended.error().code != ec::storage_failure)
+      return fail(ended.error());
+    if (!std::exchange(stuck, true))
+      log::error("{} cannot write its log and tries again; nothing is "
+                 "answered meanwhile: {}",
+                 name, to_string(ended.error()));
+    return;
+  }
+  if (ended.value().leadership_lost) {
+    log::warn("{} lost the lead of term {}", name, ended.value().term);
+    for (auto& lost : std::exchange(flights, {}))
+      for (auto& answer : lost.answers)
+        answer.deliver(caf::make_error(caf::sec::runtime_error));
+  }
+  if (auto done = apply_committed(); !done) {
+    if (done.error().code != ec::storage_failure)
+      return fail(done.error());
+    log::error("{} cannot write its tables and tries again: {}", name,
+               to_string(done.error()));
+  }
+  answer_leads();
+}
+
+result<> state_replicator_state::apply_committed() {
+  for (;;) {
+    if (backlog.empty()) {
+      auto next = member->next_committed(apply_bytes);
+      if (!next)
+        return next.error();
+      backlog = std::move(next.value());
+      if (backlog.empty())
+        return ok();
+    }
+    if (auto done = apply(backlog); !done)
+      return done.error();
+    member->applied(backlog.back().index);
+    backlog.clear();
+  }
+}
+
+result<> state_replicator_state::apply(const std::vector<committed_entry>& xs) {
+  std::vector<std::pair<promise, proto::Outcome>> out;
+  auto done = store->apply(
+    [&](table_view& view) {
+      for (auto& x : xs)
+        if (x.entry.type == entry_type::command)
+          apply_entry(view, x, out);
+    },
+    xs.back().index);
+  if (!done)
+    return done.error();
+  for (auto& [answer, outcome] : out)
+    answer.deliver(std::move(outcome));
+  return ok();
+}
+
+void state_replicator_state::apply_entry(
+  table_view& view, const committed_entry& x,
+  std::vector<std::pair<promise, proto::Outcome>>& out) {
+  while (!flights.empty() && flights.front().where.index < x.index)
+    flights.pop_front();
+  auto ours = !flights.empty() && flights.front().where.index == x.index
+              && flights.front().where.term == x.entry.term;
+  if (!ours) {
+    proto::Entry entry;
+    if (!entry.ParseFromString(*x.entry.data))
+      return view.fail({ec::corrupt_store, "entry " + std::to_string(x.index)
+                                             + " of the log does not decode"});
+    state_machine::apply(view, x.index, entry);
+    return;
+  }
+  auto& own = flights.front();
+  auto outcomes = state_machine::apply(view, x.index, own.entry);
+  for (size_t i = 0; i < outcomes.size() && i < own.answers.size(); ++i)
+    out.emplace_back(std::move(own.answers[i]), std::move(outcomes[i]));
+  flights.pop_front();
+}
+
+void state_replicator_state::fail(const error& why) {
+  log::error("{} gives up: {}", name, to_string(why));
+  self->quit(caf::make_error(caf::sec::runtime_error));
+}
+
+void state_replicator_state::answer_leads() {
+  if (leads.empty() || !member->ready_to_lead())
+    return;
+  for (auto& answer : std::exchange(leads, {}))
+    answer.deliver(member->term());
+}
+
+void state_replicator_state::watch_disk() {
+  auto now = self->clock().now();
+  if (now < disk_checked + disk_check_interval)
+    return;
+  disk_checked = now;
+  std::error_code err;
+  auto space = std::filesystem::space(options.dir, err);
+  if (err)
+    return; // The disk says so itself when it is written to.
+  auto full = space.available < options.reserve_bytes;
+  if (full != disk_full)
+    log::warn("{} {}", name,
+              full ? "accepts no new work: less than storage.reserve is free"
+                   : "accepts new work again: there is free space");
+  disk_full = full;
+}
+
+// -- state_replicator ---------------------------------------------------------
+
+state_replicator_impl::behavior_type state_replicator(
+  state_replicator_impl::stateful_pointer<state_replicator_state> self,
+  state_replicator_options options, std::shared_ptr<log_store> log,
+  std::shared_ptr<tables> store) {
+  auto started
+    = self->state.init(std::move(options), std::move(log), std::move(store));
+  if (!started) {
+    log::error("{} cannot start: {}", self->state.name,
+               to_string(started.error()));
+    self->quit(caf::make_error(caf::sec::runtime_error));
+    return state_replicator_impl::behavior_type::make_empty_behavior();
+  }
+  self->set_exit_handler([self](caf::exit_msg& x) {
+    self->state.on_exit();
+    self->quit(std::move(x.reason));
+  });
+  return {
+    [self](proto::Command& x) { return self->state.on_command(x); },
+    [self](atom::lead) { return self->state.on_lead(); },
+    [self](atom::flush) { self->state.on_flush(); },
+    [self](atom::tick) { self->state.on_tick(); },
+  };
+}
+
+} // namespace coppice

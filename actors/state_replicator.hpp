@@ -1,0 +1,168 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/local_messages.hpp"
+#include "storage/consensus/replica.hpp"
+#include "storage/log_store.hpp"
+#include "storage/tables.hpp"
+
+#include <caf/response_promise.hpp>
+#include <caf/result.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace coppice {
+
+/// The STATE_REPLICATOR with its messages to itself.
+using state_replicator_impl
+  = state_replicator_actor::extend<caf::reacts_to<atom::flush>,
+                                   caf::reacts_to<atom::tick>>;
+
+/// What the STATE_REPLICATOR is told when it starts.
+struct state_replicator_options {
+  replica_options raft;
+  /// Folder whose disk is watched.
+  std::filesystem::path dir;
+  /// Below this much free space nothing is accepted that adds to the data.
+  uint64_t reserve_bytes = uint64_t{1} << 30;
+  /// How often timers and the age of unflushed tables are looked at.
+  std::chrono::milliseconds tick{25};
+  /// Proposals beyond this many bytes that wait are refused.
+  size_t max_waiting_bytes = size_t{64} << 20;
+  /// Commands are packed into entries of about this size.
+  size_t pack_bytes = size_t{192} << 10;
+  /// The log is trimmed in steps of this many entries.
+  uint64_t trim_step = 1'024;
+};
+
+/// The state of the STATE_REPLICATOR: everything that waits in its mailbox
+/// becomes one turn of the replica, with one write to the disk.
+struct state_replicator_state {
+  // -- member types -----------------------------------------------------------
+
+  using promise = caf::typed_response_promise<proto::Outcome>;
+
+  /// A command that waits for the end of the turn.
+  struct proposal {
+    proto::Command command;
+    promise answer;
+  };
+
+  /// An entry that was proposed and has not been applied.
+  struct flight {
+    log_position where;
+    proto::Entry entry;
+    std::vector<promise> answers;
+  };
+
+  // -- constructors, destructors, and assignment operators --------------------
+
+  explicit state_replicator_state(state_replicator_impl::pointer selfptr)
+    : self(selfptr) {}
+
+  // -- initialization ---------------------------------------------------------
+
+  /// Goes on where log and tables ended.
+  result<> init(state_replicator_options xs, std::shared_ptr<log_store> log,
+                std::shared_ptr<tables> db);
+
+  // -- handlers ---------------------------------------------------------------
+
+  caf::result<proto::Outcome> on_command(proto::Command& x);
+
+  caf::result<uint64_t> on_lead();
+
+  void on_flush();
+
+  void on_tick();
+
+  void on_exit();
+
+  // -- parts of the handlers --------------------------------------------------
+
+  /// Says why *x* cannot be accepted now, if so.
+  std::optional<error> refuse(const proto::Command& x, size_t size) const;
+
+  /// Packs what waits into entries and proposes them.
+  void propose_waiting();
+
+  void propose_entry(flight x);
+
+  /// Makes everything durable, applies what is committed, answers.
+  void end_turn();
+
+  result<> apply_committed();
+
+  /// Applies *xs* in one go and answers whoever proposed them.
+  result<> apply(const std::vector<committed_entry>& xs);
+
+  /// Applies one entry; takes its outcomes and whom to tell.
+  void apply_entry(table_view& view, const committed_entry& x,
+                   std::vector<std::pair<promise, proto::Outcome>>& out);
+
+  /// Ends the actor, and thereby the process: its supervisor starts it again.
+  void fail(const error& why);
+
+  void answer_leads();
+
+  void watch_disk();
+
+  // -- member variables -------------------------------------------------------
+
+  static constexpr const char* name = "state_replicator";
+
+  state_replicator_impl::pointer self;
+
+  state_replicator_options options;
+
+  std::shared_ptr<log_store> log_disk;
+
+  std::shared_ptr<tables> store;
+
+  std::optional<replica> member;
+
+  std::vector<proposal> waiting;
+
+  size_t waiting_bytes = 0;
+
+  std::deque<flight> flights;
+
+  /// Committed, but the tables could not take it yet.
+  std::vector<committed_entry> backlog;
+
+  std::vector<caf::typed_response_promise<uint64_t>> leads;
+
+  uint64_t trimmed = 0;
+
+  bool flush_scheduled = false;
+
+  bool disk_full = false;
+
+  /// The last turn failed and is repeated by the timer.
+  bool stuck = false;
+
+  caf::actor_clock::time_point disk_checked;
+};
+
+/// Replicates the state of one group.
+/// @param self The actor itself. It blocks on the disk, so spawn it with
+///             `caf::detached` outside of tests.
+/// @param options Limits and intervals.
+/// @param log The durable log; the actor owns it.
+/// @param store The tables behind the log. Only this actor changes them.
+state_replicator_impl::behavior_type state_replicator(
+  state_replicator_impl::stateful_pointer<state_replicator_state> self,
+  state_replicator_options options, std::shared_ptr<log_store> log,
+  std::shared_ptr<tables> store);
+
+} // namespace coppice

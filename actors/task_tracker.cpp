@@ -1,0 +1,678 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/task_tracker.hpp"
+
+#include "actors/replies.hpp"
+#include "runtime/log.hpp"
+#include "storage/task_query.hpp"
+#include "storage/task_tables.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+/// The most pauses that one command ends.
+constexpr size_t max_wake = 1'000;
+
+/// The most tasks in one request of a client.
+constexpr int max_ids = 1'000;
+
+std::chrono::milliseconds total_left(const clocks& limits,
+                                     int64_t first_leased_ms) {
+  return limits.total
+         - std::chrono::milliseconds{wall_clock_ms() - first_leased_ms};
+}
+
+/// Parses the ids of a request.
+result<std::vector<task_id>> parse_ids(const auto& texts) {
+  if (texts.size() > max_ids)
+    return error{ec::invalid_argument, "at most 1000 tasks at once"};
+  std::vector<task_id> ids;
+  for (auto& text : texts) {
+    auto id = parse_task_id(text);
+    if (!id)
+      return id.error();
+    ids.push_back(id.value());
+  }
+  return ids;
+}
+
+} // namespace
+
+// -- initialization -----------------------------------------------------------
+
+result<> task_tracker_state::init(task_tracker_options xs,
+                                  std::shared_ptr<const tables> db,
+                                  state_replicator_actor log) {
+  options = xs;
+  store = std::move(db);
+  replicator = std::move(log);
+  book = lease_book{lease_limits{xs.lease, xs.tick, xs.stop_grace}};
+  self->delayed_send(self, options.tick, atom::tick::value);
+  return store->read([&](const table_view& view, uint64_t) {
+    for (auto& x : get_leases(view))
+      watch({x.task, x.attempt}, x.worker, x.limits, x.first_leased_ms);
+    if (book.size() > 0)
+      log::info("{} goes on with {} leases", name, book.size());
+  });
+}
+
+void task_tracker_state::watch(const attempt_key& key, const worker_key& who,
+                               const clocks& limits, int64_t first_leased_ms) {
+  auto now = self->clock().now();
+  book.grant(key, who, limits, total_left(limits, first_leased_ms), now);
+  unconfirmed.emplace_back(now, key);
+  holders.insert(who);
+}
+
+template <class F>
+void task_tracker_state::propose(proto::Command x, F f) {
+  self->request(replicator, options.proposal_timeout, std::move(x))
+    .then([f](proto::Outcome& outcome) mutable { f(outcome); },
+          [f](caf::error& err) mutable {
+            proto::Outcome failed;
+            *failed.mutable_error() = unknown_outcome(err);
+            f(failed);
+          });
+}
+
+// -- workers: hello -----------------------------------------------------------
+
+caf::result<proto::Welcome> task_tracker_state::on_hello(proto::Hello& x,
+                                                         worker_actor& from) {
+  auto promise = self->make_response_promise<proto::Welcome>();
+  proto::Command command;
+  auto& out = *command.mutable_register_();
+  out.set_node(x.node());
+  out.set_incarnation(x.incarnation());
+  *out.mutable_kinds() = x.kinds();
+  *out.mutable_labels() = x.labels();
+  out.set_slots(x.slots());
+  out.set_host(x.host());
+  out.set_pid(x.pid());
+  auto hello = std::make_shared<proto::Hello>(std::move(x));
+  propose(std::move(command),
+          [this, hello, from, promise](proto::Outcome& outcome) mutable {
+            if (outcome.has_error())
+              *outcome.mutable_register_()->mutable_error() = outcome.error();
+            promise.deliver(welcome(*hello, from, outcome.register_()));
+          });
+  return promise;
+}
+
+proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
+                                           worker_actor& from,
+                                           const proto::RegisterOutcome& said) {
+  proto::Welcome result;
+  result.set_lease_ms(options.lease.count());
+  if (said.has_error()) {
+    *result.mutable_error() = said.error();
+    log::warn("{} refuses node {}: {}", name, x.node(), said.error().message());
+    return result;
+  }
+  bury_older({x.node(), x.incarnation()});
+  for (auto& fate : said.fates())
+    if (fate.state() == proto::WAITING)
+      next_due_ms = std::min(next_due_ms, fate.due_ms());
+  auto& w = workers[x.node()];
+  w = worker{from, x.incarnation(), x.connection(), true, wall_clock_ms()};
+  self->monitor(from);
+  book.heard({x.node(), x.incarnation()}, self->clock().now());
+  reconcile(x, result);
+  log::info("{} welcomes node {} (incarnation {}, {} slots): {} released, it "
+            "holds {}, {} missing, {} obsolete",
+            name, x.node(), x.incarnation(), x.slots(), said.released_size(),
+            x.holds_size(), result.missing_size(), result.obsolete_size());
+  return result;
+}
+
+void task_tracker_state::bury_older(const worker_key& x) {
+  auto i = holders.lower_bound({x.node, 0});
+  while (i != holders.end() && *i < x) {
+    book.node_gone(*i);
+    i = holders.erase(i);
+  }
+}
+
+void task_tracker_state::reconcile(const proto::Hello& x, proto::Welcome& out) {
+  std::set<attempt_key> held;
+  for (auto& ref : x.holds())
+    held.insert(to_attempt_key(ref));
+  std::map<attempt_key, bool> leased; // To be cancelled?
+  auto read = store->read([&](const table_view& view, uint64_t) {
+    for (auto& lease : get_leases_of(view, x.node()))
+      leased[{lease.task, lease.attempt}] = lease.cancel_requested;
+  });
+  if (!read) {
+    set_error(*out.mutable_error(), read.error());
+    return;
+  }
+  proto::FinishCommand lost;
+  for (auto& [key, cancelled] : leased) {
+    if (held.count(key) == 0) {
+      assign_ref(*out.add_missing(), key);
+      auto* item = lost.add_items();
+      assign_ref(*item->mutable_id(), key.task);
+      item->set_attempt(key.attempt);
+      item->set_outcome(proto::FAILED);
+      item->set_reason(proto::NEVER_STARTED);
+    } else if (cancelled) {
+      assign_ref(*out.add_cancelled(), key);
+    }
+  }
+  for (auto& key : held)
+    if (leased.count(key) == 0)
+      assign_ref(*out.add_obsolete(), key);
+  judge(std::move(lost));
+}
+
+// -- workers: reports ---------------------------------------------------------
+
+task_tracker_state::worker*
+task_tracker_state::find_worker(const std::string& node, uint64_t incarnation) {
+  auto i = workers.find(node);
+  return i != workers.end() && i->second.incarnation == incarnation ? &i->second
+                                                                    : nullptr;
+}
+
+caf::result<proto::ReportAck> task_tracker_state::on_report(proto::Report& x) {
+  proto::ReportAck ack;
+  ack.set_number(x.number());
+  auto* w = find_worker(x.node(), x.incarnation());
+  if (!w) {
+    set_error(*ack.mutable_error(),
+              {ec::not_found, "this leader does not know node " + x.node()
+                                + ": say hello first"});
+    return ack;
+  }
+  auto now = self->clock().now();
+  w->heard_ms = wall_clock_ms();
+  book.heard({x.node(), x.incarnation()}, now);
+  for (auto& report : *x.mutable_attempts()) {
+    auto key = to_attempt_key(report.ref());
+    if (!book.find(key)) {
+      stop_attempt({x.node(), x.incarnation()}, key, proto::LEASE_EXPIRED);
+      continue;
+    }
+    book.started(key, report.started_ms(), now);
+    if (report.has_progress())
+      book.progress(key, std::move(*report.mutable_progress()), now);
+  }
+  if (x.finishes_size() == 0)
+    return ack;
+  proto::Command command;
+  command.mutable_finish()->mutable_items()->Swap(x.mutable_finishes());
+  for (auto& item : *command.mutable_finish()->mutable_items())
+    item.set_reporter(x.node());
+  auto refs = std::make_shared<std::vector<attempt_key>>();
+  for (auto& item : command.finish().items())
+    refs->push_back(to_attempt_key(item.id(), item.attempt()));
+  auto promise = self->make_response_promise<proto::ReportAck>();
+  propose(std::move(command),
+          [this, refs, ack, promise](proto::Outcome& outcome) mutable {
+            if (outcome.has_error()) {
+              *ack.mutable_error() = outcome.error();
+            } else {
+              for (size_t i = 0; i < refs->size(); ++i) {
+                auto& key = (*refs)[i];
+                finished(to_ref(key.task), key.attempt,
+                         outcome.finish().items(static_cast<int>(i)));
+              }
+            }
+            promise.deliver(std::move(ack));
+          });
+  return promise;
+}
+
+void task_tracker_state::finished(const proto::TaskRef& task, uint32_t attempt,
+                                  const proto::FinishOutcome::Item& fate) {
+  auto key = to_attempt_key(task, attempt);
+  if (fate.fenced())
+    log::debug("{} refuses the end of {}: not the current attempt", name,
+               to_string(key));
+  // A fenced attempt is not watched either; a repeated end is over already.
+  book.erase(key);
+  if (!fate.fenced() && fate.state() == proto::WAITING)
+    next_due_ms = std::min(next_due_ms, fate.due_ms());
+}
+
+void task_tracker_state::judge(proto::FinishCommand items) {
+  if (items.items_size() == 0)
+    return;
+  auto refs = std::make_shared<std::vector<attempt_key>>();
+  for (auto& item : items.items())
+    refs->push_back(to_attempt_key(item.id(), item.attempt()));
+  proto::Command command;
+  *command.mutable_finish() = std::move(items);
+  propose(std::move(command), [this, refs](proto::Outcome& outcome) {
+    if (outcome.has_error()) {
+      // Their leases are still in the table: the next hello, or the next
+      // leader, judges them again.
+      log::error("{} could not end {} attempts: {}", name, refs->size(),
+                 outcome.error().message());
+      return;
+    }
+    for (size_t i = 0; i < refs->size(); ++i)
+      finished(to_ref((*refs)[i].task), (*refs)[i].attempt,
+               outcome.finish().items(static_cast<int>(i)));
+  });
+}
+
+// -- workers: checkpoints -----------------------------------------------------
+
+caf::result<proto::CheckpointOutcome>
+task_tracker_state::on_save(proto::SaveCheckpoint& x) {
+  auto promise = self->make_response_promise<proto::CheckpointOutcome>();
+  auto key = to_attempt_key(x.chunk().id(), x.chunk().attempt());
+  if (auto* held = book.find(key); x.chunk().last() && held)
+    if (!x.chunk().has_progress())
+      *x.mutable_chunk()->mutable_progress() = held->progress;
+  proto::Command command;
+  command.mutable_checkpoint()->Swap(x.mutable_chunk());
+  propose(std::move(command), [promise](proto::Outcome& outcome) mutable {
+    if (outcome.has_error())
+      *outcome.mutable_checkpoint()->mutable_error() = outcome.error();
+    promise.deliver(std::move(*outcome.mutable_checkpoint()));
+  });
+  return promise;
+}
+
+proto::CheckpointChunk
+task_tracker_state::on_load(const proto::LoadCheckpoint& x) {
+  proto::CheckpointChunk result;
+  auto task = from_ref(x.ref().task());
+  checkpoint_name which{x.head().attempt(), x.head().version()};
+  auto read = store->read([&](const table_view& view, uint64_t) {
+    auto chunk = get_chunk(view, task, which, x.chunk());
+    return chunk ? std::optional{std::string{*chunk}} : std::nullopt;
+  });
+  if (!read)
+    set_error(*result.mutable_error(), read.error());
+  else if (!read.value())
+    set_error(*result.mutable_error(),
+              {ec::not_found, "this checkpoint of task " + to_string(task)
+                                + " is not there any more"});
+  else
+    result.set_data(std::move(*read.value()));
+  return result;
+}
+
+// -- leases -------------------------------------------------------------------
+
+void task_tracker_state::on_granted(granted_leases& xs) {
+  for (auto& x : xs.items)
+    watch({x.task, x.attempt}, {x.node, x.incarnation}, x.limits,
+          x.first_leased_ms);
+}
+
+void task_tracker_state::on_undelivered(const undelivered_leases& xs) {
+  proto::FinishCommand lost;
+  for (auto& [task, attempt] : xs.items) {
+    auto* item = lost.add_items();
+    assign_ref(*item->mutable_id(), task);
+    item->set_attempt(attempt);
+    item->set_outcome(proto::FAILED);
+    item->set_reason(proto::NEVER_STARTED);
+  }
+  judge(std::move(lost));
+}
+
+void task_tracker_state::on_down(const caf::down_msg& x) {
+  for (auto& [node, w] : workers) {
+    if (!w.connected || w.handle.address() != x.source)
+      continue;
+    // No proof of death: its leases live on until they end.
+    w.connected = false;
+    log::warn("{} lost the connection to node {}: {} leases wait for it", name,
+              node, book.count({node, w.incarnation}));
+  }
+}
+
+void task_tracker_state::on_tick() {
+  self->delayed_send(self, options.tick, atom::tick::value);
+  expire(book.tick(self->clock().now()));
+  give_up_unconfirmed();
+  wake();
+}
+
+void task_tracker_state::expire(const std::vector<lease_book::expiry>& xs) {
+  proto::FinishCommand ended;
+  for (auto& x : xs) {
+    if (!x.final) {
+      stop_attempt(x.worker, x.key, x.reason);
+      continue;
+    }
+    log::warn("{} gives attempt {} on node {} up: {}", name, to_string(x.key),
+              x.worker.node, proto::Reason_Name(x.reason));
+    auto* item = ended.add_items();
+    assign_ref(*item->mutable_id(), x.key.task);
+    item->set_attempt(x.key.attempt);
+    item->set_started(true); // Nobody can know that it did not.
+    item->set_reason(x.reason);
+    item->set_outcome(x.reason == proto::TOTAL_TIMEOUT      ? proto::TIMED_OUT
+                      : x.reason == proto::CANCEL_REQUESTED ? proto::CANCELLED
+                                                            : proto::FAILED);
+    if (item->outcome() == proto::FAILED) {
+      auto lease = x.reason == proto::LEASE_EXPIRED;
+      item->mutable_error()->set_code(lease ? "lease_expired" : "stalled");
+      item->mutable_error()->set_message(
+        lease ? "node " + x.worker.node + " was silent for too long"
+              : "progress stood still for too long");
+    }
+    stop_attempt(x.worker, x.key, proto::LEASE_EXPIRED);
+  }
+  judge(std::move(ended));
+}
+
+void task_tracker_state::give_up_unconfirmed() {
+  auto limit = self->clock().now() - options.lease;
+  proto::FinishCommand lost;
+  while (!unconfirmed.empty()) {
+    auto& [granted, key] = unconfirmed.front();
+    auto* held = book.find(key);
+    if (held && !held->started) {
+      if (granted > limit)
+        break;
+      auto* w = find_worker(held->worker.node, held->worker.incarnation);
+      if (w && w->connected) {
+        stop_attempt(held->worker, key, proto::LEASE_EXPIRED);
+        auto* item = lost.add_items();
+        assign_ref(*item->mutable_id(), key.task);
+        item->set_attempt(key.attempt);
+        item->set_outcome(proto::FAILED);
+        item->set_reason(proto::NEVER_STARTED);
+      }
+    }
+    unconfirmed.pop_front();
+  }
+  judge(std::move(lost));
+}
+
+void task_tracker_state::stop_attempt(const worker_key& where,
+                                      const attempt_key& key,
+                                      proto::Reason why) {
+  auto* w = find_worker(where.node, where.incarnation);
+  if (!w || !w->connected)
+    return;
+  proto::StopAttempts order;
+  order.set_reason(why);
+  assign_ref(*order.add_refs(), key);
+  self->send(w->handle, std::move(order));
+}
+
+void task_tracker_state::wake() {
+  auto now = wall_clock_ms();
+  if (waking || now < next_due_ms)
+    return;
+  proto::Command command;
+  auto read = store->read([&](const table_view& view, uint64_t) {
+    for (auto& due : get_due(view, now, max_wake))
+      *command.mutable_wake()->add_ids() = to_ref(due.id);
+    auto first = first_due(view);
+    next_due_ms = first ? first->due_ms : std::numeric_limits<int64_t>::max();
+  });
+  if (!read || command.wake().ids_size() == 0)
+    return;
+  waking = true;
+  auto products = std::make_shared<std::vector<uint32_t>>();
+  for (auto& id : command.wake().ids())
+    products->push_back(id.product());
+  propose(std::move(command), [this, products](proto::Outcome& outcome) {
+    waking = false;
+    next_due_ms = 0; // Look again: there may be more.
+    std::vector<ready_queue> ready;
+    for (auto i = 0; i < outcome.wake().items_size(); ++i)
+      if (outcome.wake().items(i).queued())
+        ready.push_back({(*products)[static_cast<size_t>(i)],
+                         outcome.wake().items(i).task_class()});
+    mark_ready(ready);
+  });
+}
+
+void task_tracker_state::mark_ready(const std::vector<ready_queue>& xs) {
+  if (!xs.empty() && scheduler)
+    self->send(scheduler, ready_queues{xs});
+}
+
+// -- clients ------------------------------------------------------------------
+
+caf::result<proto::Reply> task_tracker_state::on_request(proto::Request& x) {
+  switch (x.kind_case()) {
+    case proto::Request::kList:
+      return list(x.list());
+    case proto::Request::kGet:
+      return get(x.get());
+    case proto::Request::kNodes:
+      return nodes();
+    case proto::Request::kCancel:
+      return cancel(x.cancel());
+    case proto::Request::kRetry:
+      return retry(x.retry());
+    case proto::Request::kLog:
+      return read_log(*x.mutable_log());
+    default:
+      return refusal(ec::protocol_violation,
+                     "this version of Coppice does not know this request");
+  }
+}
+
+template <class F>
+proto::Reply task_tracker_state::read(F f) {
+  proto::Reply reply;
+  result<> said = ok();
+  auto done = store->read(
+    [&](const table_view& view, uint64_t) { said = f(view, reply); });
+  if (!done)
+    return refusal(done.error());
+  return said ? reply : refusal(said.error());
+}
+
+void task_tracker_state::merge_live(const task_id& id, proto::Task& x) const {
+  if (x.state() != proto::LEASED)
+    return;
+  auto* held = book.find({id, x.attempt()});
+  if (!held)
+    return;
+  if (held->started)
+    x.set_state(proto::RUNNING);
+  if (held->progress.changed_ms() != 0)
+    *x.mutable_progress() = held->progress;
+  if (x.attempts_size() > 0) {
+    auto& last = *x.mutable_attempts(x.attempts_size() - 1);
+    if (last.number() == x.attempt()) {
+      last.set_started_ms(held->started_ms);
+      last.set_outcome(x.state());
+      *last.mutable_progress() = held->progress;
+    }
+  }
+}
+
+proto::Reply task_tracker_state::list(const proto::ListRequest& x) {
+  task_id after;
+  if (!x.after().empty()) {
+    auto parsed = parse_task_id(x.after());
+    if (!parsed)
+      return refusal(parsed.error());
+    after = parsed.value();
+  }
+  return read([&](const table_view& view, proto::Reply& reply) -> result<> {
+    list_tasks(
+      view, x, after,
+      [this](const task_id& id, proto::Task& task) { merge_live(id, task); },
+      *reply.mutable_list());
+    return ok();
+  });
+}
+
+proto::Reply task_tracker_state::get(const proto::GetRequest& x) {
+  auto ids = parse_ids(x.ids());
+  if (!ids)
+    return refusal(ids.error());
+  return read([&](const table_view& view, proto::Reply& reply) -> result<> {
+    for (auto& id : ids.value()) {
+      auto& item = *reply.mutable_get()->add_items();
+      auto task = read_task(view, id, x.full());
+      if (!task) {
+        set_error(*item.mutable_error(), task.error());
+        continue;
+      }
+      merge_live(id, task.value());
+      *item.mutable_task() = std::move(task.value());
+    }
+    return ok();
+  });
+}
+
+proto::Reply task_tracker_state::nodes() {
+  return read([&](const table_view& view, proto::Reply& reply) -> result<> {
+    for (auto& row : get_nodes(view)) {
+      auto& out = *reply.mutable_nodes()->add_nodes();
+      describe_node(row, out);
+      out.set_leased(
+        static_cast<uint32_t>(book.count({row.name(), row.incarnation()})));
+      if (auto* w = find_worker(row.name(), row.incarnation())) {
+        out.set_connected(w->connected);
+        out.set_heard_ms(w->heard_ms);
+      }
+    }
+    return ok();
+  });
+}
+
+caf::result<proto::Reply>
+task_tracker_state::cancel(const proto::CancelRequest& x) {
+  auto ids = parse_ids(x.ids());
+  if (!ids)
+    return refusal(ids.error());
+  proto::Command command;
+  for (auto& id : ids.value())
+    *command.mutable_cancel()->add_ids() = to_ref(id);
+  auto promise = self->make_response_promise<proto::Reply>();
+  propose(std::move(command),
+          [this, ids = ids.value(), promise](proto::Outcome& outcome) mutable {
+            proto::Reply reply;
+            if (outcome.has_error())
+              *reply.mutable_error() = outcome.error();
+            for (auto i = 0; i < outcome.cancel().items_size(); ++i) {
+              auto& said = outcome.cancel().items(i);
+              auto& id = ids[static_cast<size_t>(i)];
+              auto& item = *reply.mutable_cancel()->add_items();
+              item.set_id(to_string(id));
+              item.set_state(said.state());
+              if (said.has_error())
+                *item.mutable_error() = said.error();
+              attempt_key key{id, said.attempt()};
+              if (said.state() != proto::LEASED)
+                continue;
+              book.stopping(key, proto::CANCEL_REQUESTED, self->clock().now());
+              if (auto* held = book.find(key))
+                stop_attempt(held->worker, key, proto::CANCEL_REQUESTED);
+            }
+            promise.deliver(std::move(reply));
+          });
+  return promise;
+}
+
+caf::result<proto::Reply>
+task_tracker_state::retry(const proto::RetryRequest& x) {
+  auto ids = parse_ids(x.ids());
+  if (!ids)
+    return refusal(ids.error());
+  proto::Command command;
+  for (auto& id : ids.value())
+    *command.mutable_retry()->add_ids() = to_ref(id);
+  auto promise = self->make_response_promise<proto::Reply>();
+  propose(std::move(command),
+          [this, ids = ids.value(), promise](proto::Outcome& outcome) mutable {
+            proto::Reply reply;
+            if (outcome.has_error())
+              *reply.mutable_error() = outcome.error();
+            std::vector<ready_queue> ready;
+            for (auto i = 0; i < outcome.retry().items_size(); ++i) {
+              auto& said = outcome.retry().items(i);
+              auto& id = ids[static_cast<size_t>(i)];
+              auto& item = *reply.mutable_retry()->add_items();
+              item.set_id(to_string(id));
+              if (said.has_error())
+                *item.mutable_error() = said.error();
+              else
+                ready.push_back({id.product, said.task_class()});
+            }
+            mark_ready(ready);
+            promise.deliver(std::move(reply));
+          });
+  return promise;
+}
+
+caf::result<proto::Reply> task_tracker_state::read_log(proto::LogRequest& x) {
+  auto id = parse_task_id(x.id());
+  if (!id)
+    return refusal(id.error());
+  std::string node;
+  auto found = read([&](const table_view& view, proto::Reply&) -> result<> {
+    auto where = locate_attempt(view, id.value(), x.attempt());
+    if (!where)
+      return where.error();
+    x.set_attempt(where.value().first);
+    node = where.value().second;
+    return ok();
+  });
+  if (found.has_error())
+    return found;
+  auto w = workers.find(node);
+  if (w == workers.end() || !w->second.connected)
+    return refusal(ec::unreachable,
+                   "the output of attempt " + std::to_string(x.attempt())
+                     + " lies on node " + node + ", which is not connected");
+  auto promise = self->make_response_promise<proto::Reply>();
+  self->request(w->second.handle, options.log_timeout, std::move(x))
+    .then(
+      [promise](proto::Reply& reply) mutable {
+        promise.deliver(std::move(reply));
+      },
+      [promise, node](caf::error&) mutable {
+        promise.deliver(refusal(ec::deadline_exceeded,
+                                "node " + node + " did not answer in time"));
+      });
+  return promise;
+}
+
+// -- task_tracker -------------------------------------------------------------
+
+task_tracker_impl::behavior_type
+task_tracker(task_tracker_impl::stateful_pointer<task_tracker_state> self,
+             task_tracker_options options, std::shared_ptr<const tables> store,
+             state_replicator_actor replicator) {
+  auto started
+    = self->state.init(options, std::move(store), std::move(replicator));
+  if (!started) {
+    log::error("{} cannot start: {}", self->state.name,
+               to_string(started.error()));
+    self->quit(caf::make_error(caf::sec::runtime_error));
+    return task_tracker_impl::behavior_type::make_empty_behavior();
+  }
+  self->set_down_handler([self](caf::down_msg& x) { self->state.on_down(x); });
+  return {
+    [self](proto::Request& x) { return self->state.on_request(x); },
+    [self](proto::Report& x) { return self->state.on_report(x); },
+    [self](proto::SaveCheckpoint& x) { return self->state.on_save(x); },
+    [self](const proto::LoadCheckpoint& x) { return self->state.on_load(x); },
+    [self](granted_leases& xs) { self->state.on_granted(xs); },
+    [self](const undelivered_leases& xs) { self->state.on_undelivered(xs); },
+    [self](local_job_scheduler_actor& x) {
+      self->state.scheduler = std::move(x);
+    },
+    [self](proto::Hello& x, worker_actor& from) {
+      return self->state.on_hello(x, from);
+    },
+    [self](atom::tick) { self->state.on_tick(); },
+  };
+}
+
+} // namespace coppice

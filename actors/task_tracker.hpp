@@ -1,0 +1,193 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/local_messages.hpp"
+#include "runtime/task/attempt_ref.hpp"
+#include "runtime/task/lease_book.hpp"
+#include "storage/tables.hpp"
+
+#include <caf/actor_clock.hpp>
+#include <caf/response_promise.hpp>
+#include <caf/result.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+/// The TASK_TRACKER with its timer.
+using task_tracker_impl
+  = local_task_tracker_actor::extend<caf::reacts_to<atom::tick>>;
+
+/// What the TASK_TRACKER is told when it starts.
+struct task_tracker_options {
+  /// How long the leases of a node live without a report of it.
+  std::chrono::milliseconds lease{10'000};
+  /// How long a worker may take to stop an attempt.
+  std::chrono::milliseconds stop_grace{10'000};
+  /// How often the clocks are looked at.
+  std::chrono::milliseconds tick{100};
+  /// After this long without an answer a proposal's outcome is unknown.
+  std::chrono::milliseconds proposal_timeout{30'000};
+  /// After this long a worker's part of a log is given up.
+  std::chrono::milliseconds log_timeout{3'000};
+};
+
+/// The state of the TASK_TRACKER of one shard: follows what was leased, by the
+/// reports of the workers and the three clocks; knows every task.
+struct task_tracker_state {
+  // -- member types -----------------------------------------------------------
+
+  /// A node that said hello since this leader started.
+  struct worker {
+    worker_actor handle;
+    uint64_t incarnation = 0;
+    uint64_t connection = 0;
+    bool connected = false;
+    /// Last sign of life, Unix time in milliseconds.
+    int64_t heard_ms = 0;
+  };
+
+  // -- constructors, destructors, and assignment operators --------------------
+
+  explicit task_tracker_state(task_tracker_impl::pointer selfptr)
+    : self(selfptr) {}
+
+  // -- initialization ---------------------------------------------------------
+
+  /// Rebuilds all monitors from the tables: every lease starts in full.
+  result<> init(task_tracker_options xs, std::shared_ptr<const tables> db,
+                state_replicator_actor log);
+
+  // -- handlers: workers ------------------------------------------------------
+
+  caf::result<proto::Welcome> on_hello(proto::Hello& x, worker_actor& from);
+
+  caf::result<proto::ReportAck> on_report(proto::Report& x);
+
+  caf::result<proto::CheckpointOutcome> on_save(proto::SaveCheckpoint& x);
+
+  proto::CheckpointChunk on_load(const proto::LoadCheckpoint& x);
+
+  void on_granted(granted_leases& xs);
+
+  void on_undelivered(const undelivered_leases& xs);
+
+  void on_down(const caf::down_msg& x);
+
+  void on_tick();
+
+  // -- handlers: clients ------------------------------------------------------
+
+  caf::result<proto::Reply> on_request(proto::Request& x);
+
+  proto::Reply list(const proto::ListRequest& x);
+
+  proto::Reply get(const proto::GetRequest& x);
+
+  proto::Reply nodes();
+
+  caf::result<proto::Reply> cancel(const proto::CancelRequest& x);
+
+  caf::result<proto::Reply> retry(const proto::RetryRequest& x);
+
+  caf::result<proto::Reply> read_log(proto::LogRequest& x);
+
+  // -- parts of the handlers --------------------------------------------------
+
+  proto::Welcome welcome(const proto::Hello& x, worker_actor& from,
+                         const proto::RegisterOutcome& said);
+
+  void watch(const attempt_key& key, const worker_key& who,
+             const clocks& limits, int64_t first_leased_ms);
+
+  /// Forgets what older incarnations of the node held: they are dead, and the
+  /// tables say so.
+  void bury_older(const worker_key& x);
+
+  /// Compares what a node holds with what is leased to it.
+  void reconcile(const proto::Hello& x, proto::Welcome& out);
+
+  /// Proposes the ends of attempts that the leader itself judged.
+  void judge(proto::FinishCommand items);
+
+  /// Takes note of what became of attempts that ended.
+  void finished(const proto::TaskRef& task, uint32_t attempt,
+                const proto::FinishOutcome::Item& fate);
+
+  /// Proposes *x* and calls *f* with the outcome or an error.
+  template <class F>
+  void propose(proto::Command x, F f);
+
+  void expire(const std::vector<lease_book::expiry>& xs);
+
+  void stop_attempt(const worker_key& where, const attempt_key& key,
+                    proto::Reason why);
+
+  /// Gives up leases that their node never confirmed: the assignment is lost.
+  void give_up_unconfirmed();
+
+  /// Queues what has paused long enough.
+  void wake();
+
+  void mark_ready(const std::vector<ready_queue>& xs);
+
+  /// Fills in what only the leader's memory knows.
+  void merge_live(const task_id& id, proto::Task& x) const;
+
+  /// Answers from the tables, or says why not.
+  template <class F>
+  proto::Reply read(F f);
+
+  worker* find_worker(const std::string& node, uint64_t incarnation);
+
+  // -- member variables -------------------------------------------------------
+
+  static constexpr const char* name = "task_tracker";
+
+  task_tracker_impl::pointer self;
+
+  task_tracker_options options;
+
+  std::shared_ptr<const tables> store;
+
+  state_replicator_actor replicator;
+
+  local_job_scheduler_actor scheduler;
+
+  lease_book book{lease_limits{}};
+
+  /// Leases in the order in which they were granted, until they are confirmed.
+  std::deque<std::pair<caf::actor_clock::time_point, attempt_key>> unconfirmed;
+
+  std::map<std::string, worker> workers;
+
+  /// Who was granted a lease since this leader started.
+  std::set<worker_key> holders;
+
+  /// No pause ends before this, Unix time in milliseconds.
+  int64_t next_due_ms = 0;
+
+  bool waking = false;
+};
+
+/// Follows the leased attempts of one shard.
+/// @param self The actor itself.
+/// @param options Limits and intervals.
+/// @param store The tables that *replicator* writes.
+/// @param replicator Where commands are proposed.
+task_tracker_impl::behavior_type
+task_tracker(task_tracker_impl::stateful_pointer<task_tracker_state> self,
+             task_tracker_options options, std::shared_ptr<const tables> store,
+             state_replicator_actor replicator);
+
+} // namespace coppice

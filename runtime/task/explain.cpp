@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "runtime/task/explain.hpp"
+
+#include "runtime/duration.hpp"
+
+#include <algorithm>
+
+namespace coppice {
+
+namespace {
+
+std::string span(int64_t from_ms, int64_t to_ms) {
+  return format_duration(
+    std::chrono::milliseconds{std::max<int64_t>(0, to_ms - from_ms)});
+}
+
+void explain_waiting(const proto::Task& x, int64_t now_ms,
+                     std::vector<std::string>& out) {
+  if (x.due_ms() != 0)
+    out.push_back("it pauses before its next attempt, which may start in "
+                  + span(now_ms, x.due_ms()));
+  else
+    out.push_back("it has been in the queue for "
+                  + span(x.changed_ms(), now_ms));
+  if (x.attempt() > 0)
+    out.push_back(
+      "attempt " + std::to_string(x.attempt())
+      + " ended: " + describe(x.reason())
+      + (x.error().message().empty() ? "" : ": " + x.error().message()));
+}
+
+void explain_live(const proto::Task& x, int64_t now_ms,
+                  std::vector<std::string>& out) {
+  out.push_back("attempt " + std::to_string(x.attempt()) + " was given to node "
+                + x.node() + ' ' + span(x.changed_ms(), now_ms) + " ago");
+  if (x.cancel_requested())
+    out.push_back("it is to be cancelled: its node was asked to stop it");
+}
+
+} // namespace
+
+const char* describe(proto::Reason x) noexcept {
+  switch (x) {
+    case proto::NEW:
+      return "never tried";
+    case proto::COMPLETED:
+      return "completed";
+    case proto::ATTEMPT_FAILED:
+      return "the attempt failed";
+    case proto::FINAL_ERROR:
+      return "the retry policy calls this error final";
+    case proto::ATTEMPTS_EXHAUSTED:
+      return "the retry policy allows no further attempt";
+    case proto::NODE_GONE:
+      return "its node started again or is gone";
+    case proto::LEASE_EXPIRED:
+      return "its node was silent for too long";
+    case proto::NEVER_STARTED:
+      return "the attempt never reached its node";
+    case proto::TOTAL_TIMEOUT:
+      return "the total timeout passed";
+    case proto::STALLED:
+      return "progress stood still for too long";
+    case proto::CANCEL_REQUESTED:
+      return "somebody cancelled it";
+    case proto::RETRY_REQUESTED:
+      return "somebody asked for it to be tried again";
+    case proto::REFUSED_BY_NODE:
+      return "its node refused it";
+    default:
+      return "no reason known";
+  }
+}
+
+std::vector<std::string> explain_state(const proto::Task& x, int64_t now_ms) {
+  std::vector<std::string> out;
+  switch (x.state()) {
+    case proto::WAITING:
+      explain_waiting(x, now_ms, out);
+      break;
+    case proto::LEASED:
+    case proto::RUNNING:
+      explain_live(x, now_ms, out);
+      break;
+    default:
+      out.push_back(
+        std::string{"it has ended: "} + describe(x.reason())
+        + (x.error().message().empty() ? "" : ": " + x.error().message()));
+      break;
+  }
+  return out;
+}
+
+} // namespace coppice
