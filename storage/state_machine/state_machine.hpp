@@ -26,6 +26,7 @@ inline constexpr size_t max_labels = 16;
 inline constexpr size_t max_label_bytes = 200;
 inline constexpr size_t max_key_bytes = 256;
 inline constexpr size_t max_node_bytes = 256;
+inline constexpr size_t max_spec_bytes = size_t{16} << 20;
 inline constexpr int32_t max_priority = 9;
 inline constexpr size_t max_chunk_bytes = size_t{256} << 10;
 inline constexpr size_t max_checkpoint_bytes = size_t{16} << 20;

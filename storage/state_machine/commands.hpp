@@ -1,0 +1,109 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "proto/command.pb.h"
+#include "runtime/error.hpp"
+#include "runtime/task/task_id.hpp"
+#include "storage/state_machine/state_machine.hpp"
+#include "storage/task_tables.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+// What the commands of the state machine share. For them only.
+
+namespace coppice::state_machine {
+
+/// What a command is applied to.
+struct context {
+  table_view& view;
+
+  /// The state time of the entry.
+  int64_t now_ms;
+};
+
+// -- the commands -------------------------------------------------------------
+
+void apply_submit(context ctx, const proto::SubmitCommand& command,
+                  proto::SubmitOutcome& outcome);
+
+void apply_lease(context ctx, const proto::LeaseCommand& command,
+                 proto::LeaseOutcome& outcome);
+
+void apply_finish(context ctx, const proto::FinishCommand& command,
+                  proto::FinishOutcome& outcome);
+
+void apply_cancel(context ctx, const proto::CancelCommand& command,
+                  proto::CancelOutcome& outcome);
+
+void apply_retry(context ctx, const proto::RetryCommand& command,
+                 proto::RetryOutcome& outcome);
+
+void apply_wake(context ctx, const proto::WakeCommand& command,
+                proto::WakeOutcome& outcome);
+
+void apply_checkpoint(context ctx, const proto::CheckpointCommand& command,
+                      proto::CheckpointOutcome& outcome);
+
+void apply_register(context ctx, const proto::RegisterCommand& command,
+                    proto::RegisterOutcome& outcome);
+
+// -- what they share ----------------------------------------------------------
+
+/// Remembers the node that was asked for last: the items of a batch mostly name
+/// the same one. Only within a command that changes no node.
+class node_memo {
+public:
+  explicit node_memo(const table_view& view) : view_(view) {
+    // nop
+  }
+
+  /// Returns the number of the node, 0 if it is not registered with exactly
+  /// that incarnation.
+  uint32_t find(std::string_view name, uint64_t incarnation);
+
+private:
+  const table_view& view_;
+
+  std::string name_;
+
+  std::optional<node_entry> found_;
+};
+
+/// Leases a waiting task that is in no table of waiting ones any more, and
+/// writes its row.
+void start_attempt(context ctx, const task_id& id, proto::TaskRow& row,
+                   uint32_t node, uint64_t incarnation);
+
+/// Ends the current attempt of a leased task as *item* says, decides what
+/// follows, and writes all rows.
+/// @param node_name Name of the node that held the lease.
+void end_attempt(context ctx, const task_id& id, proto::TaskRow& row,
+                 const proto::FinishCommand::Item& item,
+                 std::string_view node_name, proto::FinishOutcome::Item& out);
+
+/// Returns the place of a task in the queue.
+queued_task to_queued(const task_id& id, const proto::TaskRow& row);
+
+/// Counts a refused report on the row of its node.
+void count_fenced(context ctx, std::string_view node_name);
+
+task_id to_id(const proto::TaskRef& x);
+
+void set_id(proto::TaskRef& to, const task_id& x);
+
+void set_error(proto::Error& to, ec code, std::string message);
+
+/// Returns whether a task in this state stays in it, unless people retry it.
+bool is_final(proto::TaskState x);
+
+/// Returns the state as a word for people.
+std::string_view describe(proto::TaskState x);
+
+/// Returns progress without the parts that exceed what a row may hold.
+proto::Progress bounded(const proto::Progress& x);
+
+} // namespace coppice::state_machine
