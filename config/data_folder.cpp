@@ -1,0 +1,167 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "config/data_folder.hpp"
+
+#include "runtime/launch/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <optional>
+
+namespace coppice {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* version_file = "VERSION";
+constexpr const char* incarnation_file = "incarnation";
+
+error refuse(ec code, const fs::path& file, const std::string& why) {
+  return {code, "'" + file.string() + "' " + why};
+}
+
+error storage_error(const fs::path& file, const char* what) {
+  return refuse(ec::storage_failure, file,
+                std::string{what} + ": " + std::strerror(errno));
+}
+
+/// Reads a file that holds one number and a line feed.
+std::optional<uint64_t> read_number(const fs::path& file) {
+  std::ifstream in{file, std::ios::binary};
+  std::string text{std::istreambuf_iterator<char>{in}, {}};
+  uint64_t x = 0;
+  auto end = text.data() + text.size();
+  auto [at, err] = std::from_chars(text.data(), end, x);
+  if (err != std::errc{} || std::string_view(at, end) != "\n")
+    return std::nullopt;
+  return x;
+}
+
+bool write_whole(int fd, std::string_view text) {
+  while (!text.empty()) {
+    auto n = write(fd, text.data(), text.size());
+    if (n < 0 && errno != EINTR)
+      return false;
+    text.remove_prefix(n > 0 ? static_cast<size_t>(n) : 0);
+  }
+  return fsync(fd) == 0;
+}
+
+result<> sync_folder(const fs::path& dir) {
+  unique_fd fd{open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!fd || fsync(fd.get()) != 0)
+    return storage_error(dir, "cannot be synced");
+  return ok();
+}
+
+/// Replaces *name* so that a crash leaves the old number or the new one.
+result<> write_number(const fs::path& dir, const char* name, uint64_t x) {
+  auto file = dir / name;
+  auto temporary = file;
+  temporary += ".tmp";
+  unique_fd fd{
+    open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+  if (!fd || !write_whole(fd.get(), std::to_string(x) + "\n"))
+    return storage_error(temporary, "cannot be written");
+  if (rename(temporary.c_str(), file.c_str()) != 0)
+    return storage_error(file, "cannot be replaced");
+  return sync_folder(dir);
+}
+
+/// Whether a data folder that was only half made has *name* in it.
+bool is_of_creation(const std::string& name) {
+  return name == lock_file_name || name == std::string{version_file} + ".tmp";
+}
+
+result<> check_contents(const fs::path& dir) {
+  std::error_code err;
+  for (fs::directory_iterator i{dir, err}, end; !err && i != end;
+       i.increment(err)) {
+    if (!is_of_creation(i->path().filename().string()))
+      return refuse(ec::conflict, dir,
+                    "has files in it and is no data folder of Coppice: it has"
+                    " no file VERSION");
+  }
+  if (err)
+    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
+  return ok();
+}
+
+result<> check_version(const fs::path& file) {
+  auto version = read_number(file);
+  if (!version || *version == 0)
+    return refuse(ec::corrupt_store, file, "is not the number of a format");
+  if (*version > data_format)
+    return refuse(ec::corrupt_store, file.parent_path(),
+                  "was written by a newer version of Coppice: its format is "
+                    + std::to_string(*version) + ", this version knows "
+                    + std::to_string(data_format));
+  return ok();
+}
+
+} // namespace
+
+result<> check_data_folder(const fs::path& dir) {
+  std::error_code err;
+  auto type = fs::status(dir, err).type();
+  if (type == fs::file_type::not_found)
+    return ok();
+  if (type == fs::file_type::none)
+    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
+  if (type != fs::file_type::directory)
+    return refuse(ec::conflict, dir, "is not a folder");
+  auto version = dir / version_file;
+  return fs::exists(version, err) ? check_version(version)
+                                  : check_contents(dir);
+}
+
+result<> create_data_folder(const fs::path& dir) {
+  if (auto checked = check_data_folder(dir); !checked)
+    return checked;
+  std::error_code err;
+  if (fs::exists(dir / version_file, err))
+    return ok();
+  auto made = fs::create_directories(dir, err);
+  if (err)
+    return refuse(ec::storage_failure, dir, "cannot be made: " + err.message());
+  if (made) // Payloads of tasks are nobody else's business.
+    fs::permissions(dir, fs::perms::owner_all, err);
+  if (auto done = write_number(dir, version_file, data_format); !done)
+    return done;
+  auto parent = fs::absolute(dir, err).lexically_normal().parent_path();
+  return err ? ok() : sync_folder(parent);
+}
+
+result<uint64_t> next_incarnation(const fs::path& dir,
+                                  std::chrono::system_clock::time_point now) {
+  using std::chrono::milliseconds;
+  auto file = dir / incarnation_file;
+  uint64_t last = 0;
+  std::error_code err;
+  if (fs::exists(file, err)) {
+    auto stored = read_number(file);
+    // To begin anew could repeat a number that others have seen.
+    if (!stored || *stored == std::numeric_limits<uint64_t>::max())
+      return refuse(ec::corrupt_store, file, "is not the number of a start");
+    last = *stored;
+  }
+  auto since_epoch = now.time_since_epoch();
+  auto wall = std::chrono::duration_cast<milliseconds>(since_epoch).count();
+  auto next
+    = std::max(last + 1, static_cast<uint64_t>(std::max<int64_t>(wall, 0)));
+  if (auto done = write_number(dir, incarnation_file, next); !done)
+    return done.error();
+  return next;
+}
+
+} // namespace coppice

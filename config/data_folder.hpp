@@ -1,0 +1,42 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "runtime/error.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+
+namespace coppice {
+
+/// The layout of a data folder that this version writes, and the newest one
+/// that it reads. It stands in the file VERSION.
+inline constexpr uint32_t data_format = 1;
+
+/// The file whose lock says that somebody runs on a data folder.
+inline constexpr const char* lock_file_name = "keeper.lock";
+
+/// Looks whether *dir* is a data folder, or can become one, and changes
+/// nothing.
+/// @returns `corrupt_store` if a newer version wrote it or VERSION cannot be
+///          understood; `conflict` if it is no folder, or has files in it and
+///          is no data folder; `system_failure` if it cannot be read.
+result<> check_data_folder(const std::filesystem::path& dir);
+
+/// Makes *dir* a data folder if it is not one yet. Durable once it returns.
+/// @returns what `check_data_folder` returns, and `storage_failure`.
+result<> create_data_folder(const std::filesystem::path& dir);
+
+/// Returns the number of a new start of the node on *dir*: higher than every
+/// earlier one, also after a restore of an old copy as long as the wall clock
+/// does not go back. Durable once it returns.
+/// @param dir The data folder.
+/// @param now The wall clock.
+/// @returns `corrupt_store` if the stored number cannot be understood;
+///          `storage_failure`.
+result<uint64_t> next_incarnation(const std::filesystem::path& dir,
+                                  std::chrono::system_clock::time_point now);
+
+} // namespace coppice
