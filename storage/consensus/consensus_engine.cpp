@@ -90,8 +90,12 @@ struct flattener {
     y.pre_vote = x.pre_vote;
   }
 
-  void operator()(const install_snapshot&) const {
+  void operator()(const install_snapshot& x) const {
     y.type = RAFT_SHIM_INSTALL_SNAPSHOT;
+    y.term = x.term;
+    y.index = x.last.index;
+    y.index_term = x.last.term;
+    y.conf_index = x.configuration_index;
   }
 
   void operator()(const timeout_now& x) const {
@@ -219,9 +223,6 @@ result<engine_update> consensus_engine::start(
 
 result<engine_update> consensus_engine::receive(const peer_message& x,
                                                 time_point now) {
-  // Snapshots cannot be installed yet: one that comes is as good as lost.
-  if (std::holds_alternative<install_snapshot>(x.body))
-    return engine_update{};
   // libraft looks at a vote's term through a union that holds something else
   // unless it is a candidate, and then may or may not believe it.
   if (std::holds_alternative<vote_reply>(x.body)
@@ -230,7 +231,7 @@ result<engine_update> consensus_engine::receive(const peer_message& x,
   // A rejection of what the follower is known to have is a late one. libraft
   // would step back behind the match index and send nothing ever after.
   auto* reply = std::get_if<append_reply>(&x.body);
-  if (reply && reply->rejected > 0
+  if (reply && reply->term == state().term && reply->rejected > 0
       && reply->rejected <= raft_shim_match(raft_.get(), x.from))
     return engine_update{};
   raft_shim_message y{};

@@ -96,7 +96,8 @@ public:
                               time_point now);
 
   /// Takes a message from another member.
-  /// @pre At most its first entry is a configuration.
+  /// @pre At most its first entry is a configuration. A snapshot contains
+  ///      nothing that this member lacks.
   result<engine_update> receive(const peer_message& x, time_point now);
 
   /// Appends entries of the current term to the leader's log.

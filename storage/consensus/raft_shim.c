@@ -143,6 +143,14 @@ static void to_raft(raft_shim* self, const raft_shim_message* x,
       y->request_vote_result.features = FEATURE_CAPACITY;
       y->request_vote_result.capacity = CAPACITY;
       break;
+    case RAFT_SHIM_INSTALL_SNAPSHOT:
+      // Without tables and configuration: for a member that has all of it.
+      y->type = RAFT_INSTALL_SNAPSHOT;
+      y->install_snapshot.term = x->term;
+      y->install_snapshot.last_index = x->index;
+      y->install_snapshot.last_term = x->index_term;
+      y->install_snapshot.conf_index = x->conf_index;
+      break;
     default:
       y->type = RAFT_TIMEOUT_NOW;
       y->timeout_now.term = x->term;

@@ -147,6 +147,8 @@ result<> replica::receive(const peer_message& x, time_point now) {
                                            + " makes no sense"};
   if (entries)
     return step_append(x);
+  if (std::holds_alternative<install_snapshot>(x.body))
+    return step_snapshot(x);
   return step(x, {});
 }
 
@@ -158,34 +160,70 @@ result<> replica::step(const peer_message& x,
   return carry_out(std::move(received.value()), entries);
 }
 
-/// Feeds entries to the engine, so that a configuration is the first of those
-/// it sees: libraft notes the index of the first for that of any.
+/// Takes entries that begin before this member's log, which was trimmed.
+/// libraft would reject them for ever, or, if they begin at 1, append them at
+/// the end. What is committed here the leader has, too: they can as well begin
+/// after it.
+append_entries replica::skip_committed(const append_entries& x) const {
+  auto first = x.previous.index + 1;
+  auto known = std::min<uint64_t>(commit_ + 1 - first, x.entries.size());
+  auto rest = x.entries.begin() + static_cast<ptrdiff_t>(known);
+  return {
+    x.term, {commit_, term_of(commit_)}, x.commit, {rest, x.entries.end()}};
+}
+
 result<> replica::step_append(const peer_message& x) {
   auto& all = std::get<append_entries>(x.body);
-  auto is_cut
-    = [](const log_entry& y) { return y.type == entry_type::configuration; };
-  auto begin = all.entries.begin();
-  auto end = all.entries.end();
-  auto next = begin == end ? end : std::find_if(begin + 1, end, is_cut);
-  auto done = next == end ? step(x, all.entries) : ok();
-  for (auto i = begin; next != end || i != begin;) {
-    auto previous
-      = i == begin
-          ? all.previous
-          : log_position{all.previous.index + static_cast<uint64_t>(i - begin),
-                         (i - 1)->term};
-    auto part = append_entries{all.term, previous, all.commit, {i, next}};
-    done = step({x.from, x.to, part}, part.entries);
-    if (!done || next == end)
-      break;
-    i = next;
-    next = std::find_if(i + 1, end, is_cut);
-  }
+  auto done = all.previous.index < base_.position.index
+                ? step_parts({x.from, x.to, skip_committed(all)})
+                : step_parts(x);
   if (done && engine_.state().term == all.term) {
     heard_from_ = x.from;
     heard_term_ = all.term;
   }
   return done;
+}
+
+/// Feeds entries to the engine, so that a configuration is the first of those
+/// it sees: libraft notes the index of the first for that of any.
+result<> replica::step_parts(const peer_message& x) {
+  auto& all = std::get<append_entries>(x.body);
+  auto begin = all.entries.begin();
+  auto end = all.entries.end();
+  auto next_cut = [end](auto i) {
+    auto is_cut
+      = [](const log_entry& y) { return y.type == entry_type::configuration; };
+    return i == end ? end : std::find_if(i + 1, end, is_cut);
+  };
+  auto next = next_cut(begin);
+  if (next == end)
+    return step(x, all.entries);
+  for (auto i = begin; i != end; i = next, next = next_cut(i)) {
+    auto skipped = static_cast<uint64_t>(i - begin);
+    auto previous
+      = i == begin ? all.previous
+                   : log_position{all.previous.index + skipped, (i - 1)->term};
+    auto part = append_entries{all.term, previous, all.commit, {i, next}};
+    if (auto done = step({x.from, x.to, part}, part.entries); !done)
+      return done;
+  }
+  return ok();
+}
+
+/// Accepts the offer of a snapshot if this member has all that is in it: the
+/// leader did not know. The engine must not see another one, because it would
+/// wait for the tables, which nobody can send yet.
+result<> replica::step_snapshot(const peer_message& x) {
+  auto& offer = std::get<install_snapshot>(x.body);
+  if (offer.term < engine_.state().term)
+    return ok();
+  auto index = offer.last.index;
+  auto has = index <= snapshot_
+             || (index <= tail_.last() && term_of(index) == offer.last.term);
+  if (has)
+    return step(x, {});
+  missing_snapshot_ = snapshot_offer{x.from, offer.last};
+  return ok();
 }
 
 result<> replica::tick(time_point now) {
@@ -243,10 +281,6 @@ void replica::cut(uint64_t index) {
 
 void replica::enqueue_messages(std::vector<engine_message>&& xs) {
   for (auto& x : xs) {
-    if (std::holds_alternative<install_snapshot>(x.message.body)) {
-      out_of_reach_.push_back(x.message.to);
-      continue;
-    }
     if (x.entries == 0) {
       waiting_.push_back(std::move(x.message));
       continue;
@@ -398,11 +432,8 @@ turn replica::report() {
   reported_.term_changed = reported_.term != before.term;
   reported_.leader_changed = reported_.leader != before.leader;
   reported_.leadership_lost = std::exchange(lost_, false);
-  std::sort(out_of_reach_.begin(), out_of_reach_.end());
-  out_of_reach_.erase(std::unique(out_of_reach_.begin(), out_of_reach_.end()),
-                      out_of_reach_.end());
   auto result = reported_;
-  result.out_of_reach = std::exchange(out_of_reach_, {});
+  result.missing_snapshot = std::exchange(missing_snapshot_, std::nullopt);
   return result;
 }
 

@@ -63,6 +63,13 @@ struct replica_options {
   size_t tail_bytes = size_t{16} << 20;
 };
 
+/// A leader's tables that a member needs, because the entries that it lacks are
+/// gone from the leader's log.
+struct snapshot_offer {
+  uint64_t leader = 0;
+  log_position last; ///< The last entry in the tables.
+};
+
 /// Where a replica stands after a turn.
 struct turn {
   role current_role = role::follower;
@@ -77,8 +84,9 @@ struct turn {
   /// outcome of all proposals that are not committed is unknown.
   bool leadership_lost = false;
 
-  /// Followers that the log no longer reaches: they need a snapshot.
-  std::vector<uint64_t> out_of_reach;
+  /// The leader's log no longer reaches this member: it needs the leader's
+  /// tables. Nobody can send them yet, so it stays behind and says so.
+  std::optional<snapshot_offer> missing_snapshot;
 };
 
 /// One member of a replicated log: drives the engine, its store and its
@@ -216,6 +224,8 @@ private:
   result<> submit_proposals();
   result<> step(const peer_message& x, std::span<const log_entry> entries);
   result<> step_append(const peer_message& x);
+  result<> step_parts(const peer_message& x);
+  result<> step_snapshot(const peer_message& x);
   result<> carry_out(engine_update x, std::span<const log_entry> passed);
   void append(uint64_t first, std::span<const log_entry> xs);
   void cut(uint64_t index);
@@ -230,6 +240,7 @@ private:
 
   // -- properties -------------------------------------------------------------
 
+  append_entries skip_committed(const append_entries& x) const;
   error not_leader() const;
   result<std::vector<log_entry>> read(uint64_t from, uint64_t to,
                                       size_t max_bytes) const;
@@ -287,7 +298,7 @@ private:
 
   std::vector<peer_message> waiting_;
 
-  std::vector<uint64_t> out_of_reach_;
+  std::optional<snapshot_offer> missing_snapshot_;
 
   /// A follower could not be served because the log cannot be read.
   std::optional<error> fault_;

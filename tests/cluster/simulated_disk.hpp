@@ -33,6 +33,11 @@ public:
     fault_ = x;
   }
 
+  /// From now on no entry up to *index* may be cut off.
+  void protect(uint64_t index) {
+    protected_ = std::max(protected_, index);
+  }
+
   result<> write(const log_write& x) override {
     auto fault = std::exchange(fault_, disk_fault::none);
     if (fault == disk_fault::cut_before)
@@ -111,6 +116,9 @@ private:
       base_ = *x.reset;
       entries_.clear();
     }
+    if (x.truncate_from != 0 && x.truncate_from <= protected_)
+      violation_ = "cut off entry " + std::to_string(x.truncate_from)
+                   + ", which is committed";
     if (x.truncate_from != 0 && x.truncate_from <= last_index())
       entries_.resize(x.truncate_from - first_index());
     if (!x.entries.empty() && x.first != last_index() + 1)
@@ -139,6 +147,7 @@ private:
   std::vector<log_entry> entries_;
   disk_fault fault_ = disk_fault::none;
   size_t writes_ = 0;
+  uint64_t protected_ = 0;
   std::string violation_;
 };
 

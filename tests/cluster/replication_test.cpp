@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "tests/cluster/chaos.hpp"
+#include "tests/cluster/seed_count.hpp"
+#include "tests/support/seeds.hpp"
+
+#include <caf/test/unit_test.hpp>
+
+using namespace coppice;
+
+namespace {
+
+/// Runs chaos with many seeds; `COPPICE_SEED=<n>` replays one.
+void run_chaos(uint64_t members, uint32_t seeds) {
+  size_t acknowledged = 0;
+  test::milliseconds longest{0};
+  for (auto seed : test::seeds(test::seed_count(seeds))) {
+    test::chaos aut{seed, members};
+    auto x = aut.run(test::milliseconds{6'000});
+    acknowledged += x.acknowledged;
+    longest = std::max(longest, x.healing);
+    if (!x.violation.empty())
+      CAF_ERROR("COPPICE_SEED=" << seed << ", " << members
+                                << " members: " << x.violation);
+  }
+  CAF_CHECK(acknowledged > 0);
+  CAF_MESSAGE(acknowledged << " ops acknowledged, healed within "
+                           << longest.count() << " ms");
+}
+
+} // namespace
+
+CAF_TEST(one member keeps what it acknowledged) {
+  run_chaos(1, 400);
+}
+
+CAF_TEST(three members agree whatever happens) {
+  run_chaos(3, 2000);
+}
+
+CAF_TEST(five members agree whatever happens) {
+  run_chaos(5, 600);
+}

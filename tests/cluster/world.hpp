@@ -1,0 +1,307 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "tests/cluster/invariants.hpp"
+#include "tests/cluster/simulated_member.hpp"
+#include "tests/cluster/simulated_network.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace coppice::test {
+
+/// How much goes wrong, in 1,000.
+struct mishaps {
+  uint32_t power_cut = 0;    ///< Of all turns, at their write.
+  uint32_t disk_refuses = 0; ///< Of all turns.
+  uint32_t disk_stalls = 0;  ///< Of all writes, up to two election timeouts.
+};
+
+/// A group of members, their network and their clients in one thread, on a
+/// clock of its own. Equal seeds give equal worlds.
+class world {
+public:
+  // -- constructors, destructors, and assignment operators --------------------
+
+  world(uint32_t seed, uint64_t members, const replica_options& common)
+    : chance(seed),
+      network(members, chance),
+      members_(members) {
+    auto options = common;
+    for (uint64_t id = 1; id <= members; ++id)
+      options.voters.push_back(id);
+    for (auto& x : members_) {
+      x.options = options;
+      x.options.id = static_cast<uint64_t>(&x - members_.data()) + 1;
+      x.options.seed = chance.below(1U << 31);
+      start(x);
+    }
+  }
+
+  // -- modifiers --------------------------------------------------------------
+
+  /// Lets *x* start on what its disk has.
+  void start(simulated_member& x) {
+    auto applied = x.tables.durable();
+    x.disk.fault_next(disk_fault::none);
+    if (chance.permille(500))
+      applied.term = 0; // As a caller that does not keep it would.
+    try {
+      auto started = replica::start(x.options, x.disk, applied, now);
+      if (!started)
+        throw violation{"cannot start: " + to_string(started.error())};
+      x.aut.emplace(std::move(started.value()));
+    } catch (const power_cut&) {
+      crash(x, milliseconds{10});
+      return;
+    }
+    x.seen_commit = applied.index;
+    x.busy_until = now;
+    if (x.aut->commit_index() < applied.index)
+      throw violation{"committed less than its tables have"};
+  }
+
+  void crash(simulated_member& x, milliseconds pause) {
+    x.crash();
+    x.restart_at = now + pause;
+  }
+
+  /// Asks *x* to append a new op, whether it leads or not.
+  void propose(simulated_member& x) {
+    auto op = std::to_string(++ops_);
+    op.append(chance.below(3) * 20, '.');
+    auto position = x.aut->propose(op);
+    if (position)
+      x.pending[position.value().index] = position.value();
+  }
+
+  /// Asks *x* for a read that a former leader must not answer.
+  void read(simulated_member& x) {
+    if (!x.aut->ready_to_lead())
+      return;
+    auto barrier = x.aut->propose_barrier();
+    if (barrier)
+      x.reads[barrier.value().index]
+        = {barrier.value().term, {checks.last_acknowledged()}};
+  }
+
+  /// Writes the tables of *x* behind, and drops the log before them as far as
+  /// nobody needs it: these worlds have no snapshots.
+  void flush(simulated_member& x) {
+    x.tables.durable_rows = x.tables.rows.size();
+    auto index = x.tables.durable().index;
+    for (auto& y : members_)
+      index = std::min(index, checks.has_committed(y));
+    if (index > 1)
+      must(x, x.aut->trim(index - 1, now));
+  }
+
+  /// Ends the turn of *x*: its disk, its messages, its tables.
+  void finish(simulated_member& x) {
+    set_disk(x);
+    auto writes = x.disk.writes();
+    auto stall = disk_time(x);
+    auto send = [&](peer_message&& y) {
+      auto late = x.disk.writes() != writes ? stall : milliseconds{0};
+      network.send(std::move(y), now + late);
+    };
+    try {
+      auto ended = x.aut->finish_turn(now, send);
+      if (x.disk.writes() != writes)
+        x.busy_until = now + stall;
+      if (ended)
+        note(x, ended.value());
+      else if (ended.error().code == ec::storage_failure)
+        x.busy_until = now + milliseconds{5};
+      else
+        must(x, ended);
+    } catch (const power_cut&) {
+      crash(x, chance.between(milliseconds{1}, milliseconds{800}));
+    }
+  }
+
+  /// Lets *x* take some of the messages that wait for it, look at its clock,
+  /// and end its turn.
+  void run(simulated_member& x) {
+    for (auto n = 1 + chance.below(8); n > 0; --n) {
+      auto message = network.receive(x.id(), now);
+      if (!message)
+        break;
+      must(x, x.aut->receive(*message, now));
+    }
+    must(x, x.aut->tick(now));
+    finish(x);
+  }
+
+  /// Runs whatever is due until *end*.
+  void run_until(time_point end) {
+    for (;;) {
+      simulated_member* next = nullptr;
+      auto when = end;
+      for (auto& x : members_)
+        if (auto due = due_time(x); due < when) {
+          when = due;
+          next = &x;
+        }
+      now = std::max(now, when);
+      if (!next)
+        return;
+      if (next->alive())
+        run(*next);
+      else
+        start(*next);
+    }
+  }
+
+  void run_for(milliseconds time) {
+    run_until(now + time);
+  }
+
+  /// Ends all trouble: network, power and disks are well from now on.
+  void heal() {
+    network.heal();
+    network.set({});
+    trouble = {};
+    for (auto& x : members_) {
+      x.disk.fault_next(disk_fault::none);
+      if (!x.alive())
+        x.restart_at = now;
+    }
+  }
+
+  // -- properties -------------------------------------------------------------
+
+  std::vector<simulated_member>& members() {
+    return members_;
+  }
+
+  /// Returns a member that may answer for the group, or null.
+  simulated_member* ready_leader() {
+    for (auto& x : members_)
+      if (x.alive() && x.aut->ready_to_lead())
+        return &x;
+    return nullptr;
+  }
+
+  simulated_member& anybody() {
+    return members_[chance.below(static_cast<uint32_t>(members_.size()))];
+  }
+
+  /// Returns whether all members applied the same, and all that is committed.
+  bool converged() const {
+    return std::all_of(members_.begin(), members_.end(), [this](auto& x) {
+      return x.alive() && x.tables.applied().index == checks.last_committed()
+             && x.pending.empty();
+    });
+  }
+
+  /// Renders where everybody stands, for people.
+  std::string to_text() const {
+    std::string result;
+    for (auto& x : members_) {
+      result += "\n  " + std::to_string(x.id()) + ": log "
+                + std::to_string(x.disk.first_index()) + ".."
+                + std::to_string(x.disk.last_index()) + ", applied "
+                + std::to_string(x.tables.applied().index);
+      if (x.alive())
+        result += std::string{", "} + to_string(x.aut->current_role())
+                  + " of term " + std::to_string(x.aut->term()) + ", leader "
+                  + std::to_string(x.aut->leader()) + ", commit "
+                  + std::to_string(x.aut->commit_index());
+    }
+    return result;
+  }
+
+  time_point now{std::chrono::hours{1}};
+
+  dice chance;
+
+  simulated_network network;
+
+  invariants checks;
+
+  mishaps trouble;
+
+private:
+  template <class T>
+  static void must(const simulated_member& x, const T& y) {
+    if (!y)
+      throw violation{"member " + std::to_string(x.id())
+                      + " failed: " + to_string(y.error())};
+  }
+
+  time_point due_time(const simulated_member& x) const {
+    if (!x.alive())
+      return std::max(now, x.restart_at);
+    auto due = std::min(x.aut->next_timeout(), network.next_arrival(x.id()));
+    return std::max({now, due, x.busy_until});
+  }
+
+  void set_disk(simulated_member& x) {
+    auto cut
+      = chance.permille(500) ? disk_fault::cut_before : disk_fault::cut_after;
+    if (chance.permille(trouble.power_cut))
+      x.disk.fault_next(cut);
+    else if (chance.permille(trouble.disk_refuses))
+      x.disk.fault_next(disk_fault::refuse);
+    else
+      x.disk.fault_next(disk_fault::none);
+  }
+
+  milliseconds disk_time(const simulated_member& x) {
+    if (!chance.permille(trouble.disk_stalls))
+      return chance.between(milliseconds{0}, milliseconds{2});
+    return chance.between(milliseconds{0}, 2 * x.options.election_timeout);
+  }
+
+  void note(simulated_member& x, const turn& y) {
+    checks.note_turn(x);
+    if (y.leadership_lost) {
+      x.pending.clear();
+      x.reads.clear();
+    }
+    apply(x);
+  }
+
+  void apply(simulated_member& x) {
+    // Now and then later: the tables may lag behind the log.
+    auto lazy = trouble.disk_stalls > 0 && chance.permille(200);
+    while (!lazy) {
+      auto committed = x.aut->next_committed(64);
+      must(x, committed);
+      if (committed.value().empty())
+        return;
+      for (auto& y : committed.value())
+        apply(x, y);
+    }
+  }
+
+  void apply(simulated_member& x, const committed_entry& y) {
+    checks.note_applied(x, y);
+    auto is_op = y.entry.type == entry_type::command;
+    x.tables.rows.push_back(
+      {{y.index, y.entry.term}, is_op ? std::string{y.entry.bytes()} : ""});
+    x.aut->applied(y.index);
+    if (auto i = x.pending.find(y.index); i != x.pending.end()) {
+      if (i->second.term == y.entry.term)
+        checks.note_acknowledged(x, y.index);
+      x.pending.erase(i);
+    }
+    if (auto i = x.reads.find(y.index); i != x.reads.end()) {
+      if (i->second.first == y.entry.term)
+        checks.note_read(x, y.index, i->second.second);
+      x.reads.erase(i);
+    }
+  }
+
+  std::vector<simulated_member> members_;
+
+  uint64_t ops_ = 0;
+};
+
+} // namespace coppice::test
