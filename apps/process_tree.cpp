@@ -109,8 +109,12 @@ unsigned long long start_time(pid_t pid) {
   if (name_end == std::string::npos)
     return 0;
   std::istringstream in{text.substr(name_end + 1)};
+  std::string state;
+  in >> state;
+  if (state == "Z" || state == "X")
+    return 0;
   std::string skipped;
-  for (auto field = 3; field < 22; ++field)
+  for (auto field = 4; field < 22; ++field)
     in >> skipped;
   unsigned long long result = 0;
   in >> result;

@@ -35,7 +35,7 @@ std::string environment_of(pid_t pid, const std::string& name);
 /// Returns what `prctl(PR_SET_NAME)` set for *pid*; empty if it is gone.
 std::string process_name(pid_t pid);
 
-/// Returns when *pid* was started, in ticks since boot; 0 if it is gone. With
+/// Returns when *pid* was started, in ticks since boot; 0 if it has ended. With
 /// the pid it names a process for as long as the machine runs.
 unsigned long long start_time(pid_t pid);
 
