@@ -1,0 +1,35 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "apps/commands/command.hpp"
+
+// The commands, one file each. `command_table` lists them.
+
+namespace coppice {
+
+// -- for people and programs
+// ---------------------------------------------------
+
+extern const command run_command_info;
+extern const command submit_command_info;
+extern const command tasks_command_info;
+extern const command task_command_info;
+extern const command watch_command_info;
+extern const command logs_command_info;
+extern const command cancel_command_info;
+extern const command retry_command_info;
+extern const command explain_command_info;
+extern const command nodes_command_info;
+extern const command stop_command_info;
+
+// -- for scripts inside a task
+// -------------------------------------------------
+
+extern const command progress_command_info;
+extern const command stage_command_info;
+extern const command checkpoint_command_info;
+extern const command result_command_info;
+
+} // namespace coppice

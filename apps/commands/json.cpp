@@ -1,0 +1,46 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "apps/commands/json.hpp"
+
+#include "apps/commands/text.hpp"
+
+#include <google/protobuf/util/json_util.h>
+
+namespace coppice {
+
+namespace {
+
+namespace pb = google::protobuf::util;
+
+/// What follows the first line only draws an arrow below the text.
+std::string first_line(std::string_view text) {
+  auto end = text.find('\n');
+  return printable(text.substr(0, end));
+}
+
+} // namespace
+
+std::string to_json(const google::protobuf::Message& x) {
+  std::string result;
+  if (!pb::MessageToJsonString(x, &result).ok())
+    return "{}";
+  return result;
+}
+
+result<proto::TaskSpec> parse_spec(std::string_view json) {
+  if (auto valid = first_invalid_utf8(json); valid != json.size())
+    return error{ec::invalid_argument,
+                 "invalid UTF-8 at byte " + std::to_string(valid + 1)};
+  proto::TaskSpec result;
+  auto status = pb::JsonStringToMessage(
+    google::protobuf::StringPiece{json.data(), json.size()}, &result);
+  if (!status.ok())
+    return error{
+      ec::invalid_argument,
+      "no task spec in JSON: "
+        + first_line({status.message().data(), status.message().size()})};
+  return result;
+}
+
+} // namespace coppice

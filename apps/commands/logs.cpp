@@ -1,0 +1,170 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "apps/commands/command_list.hpp"
+#include "runtime/error.hpp"
+
+#include <thread>
+
+namespace po = boost::program_options;
+
+namespace coppice {
+
+namespace {
+
+/// Pause between two looks at output that grows.
+constexpr auto look_again = std::chrono::milliseconds{250};
+
+void declare(po::options_description& x) {
+  x.add_options()("follow,f", "go on until the task has ended")(
+    "attempt", text_value("N"),
+    "the output of this attempt (default: the "
+    "latest)");
+}
+
+/// Reads the output of one task.
+class reader {
+public:
+  reader(context& ctx, std::string id, uint32_t attempt, bool follow)
+    : ctx_(ctx),
+      id_(std::move(id)),
+      attempt_(attempt),
+      only_(attempt != 0),
+      follow_(follow) {
+    // nop
+  }
+
+  exit_code run() {
+    for (;;) {
+      proto::Request request;
+      auto* log = request.mutable_log();
+      log->set_id(id_);
+      log->set_attempt(attempt_);
+      log->set_offset(offset_);
+      auto reply = ctx_.cluster().ask(std::move(request));
+      if (!reply) {
+        ctx_.complain(reply.error().message);
+        return exit_code::no_cluster;
+      }
+      auto more = reply.value().has_error() ? on_refusal(reply.value().error())
+                                            : on_output(reply.value().log());
+      if (!more)
+        return code_;
+    }
+  }
+
+private:
+  /// Returns whether there may be more.
+  bool on_output(const proto::LogReply& x) {
+    ctx_.out << x.data() << std::flush;
+    // From now on this attempt, until it has ended.
+    attempt_ = x.attempt();
+    offset_ = x.next();
+    if (x.complete())
+      return follow_ && !only_ && wait_for_next_attempt();
+    if (x.data().empty()) {
+      if (!follow_)
+        return false;
+      std::this_thread::sleep_for(look_again);
+    }
+    return true;
+  }
+
+  /// A task that has not started has no output yet, and a node that just went
+  /// down does not show it: whoever follows waits for both.
+  bool on_refusal(const proto::Error& x) {
+    auto code = static_cast<ec>(x.code());
+    auto passing = code == ec::not_found || code == ec::unreachable
+                   || code == ec::deadline_exceeded;
+    proto::Task task;
+    if (follow_ && !only_ && passing && look(task) && !is_over(task.state())) {
+      std::this_thread::sleep_for(look_again);
+      return true;
+    }
+    if (code_ == exit_code::success) {
+      ctx_.complain(x.message());
+      code_ = exit_code::refused;
+    }
+    return false;
+  }
+
+  bool wait_for_next_attempt() {
+    for (;;) {
+      proto::Task task;
+      if (!look(task))
+        return false;
+      if (task.attempt() > attempt_) {
+        ctx_.err << "-- attempt " << task.attempt() << " --" << std::endl;
+        attempt_ = task.attempt();
+        offset_ = 0;
+        return true;
+      }
+      if (is_over(task.state()))
+        return false;
+      std::this_thread::sleep_for(look_again);
+    }
+  }
+
+  static bool is_over(proto::TaskState x) {
+    return x != proto::WAITING && x != proto::LEASED && x != proto::RUNNING;
+  }
+
+  /// Gets the task; sets the exit code if it cannot.
+  bool look(proto::Task& task) {
+    proto::Request request;
+    request.mutable_get()->add_ids(id_);
+    proto::Reply reply;
+    if (!ctx_.ask(std::move(request), reply, code_))
+      return false;
+    if (reply.get().items_size() != 1 || reply.get().items(0).has_error()) {
+      ctx_.complain(reply.get().items_size() == 1
+                      ? reply.get().items(0).error().message()
+                      : "there is no task " + id_);
+      code_ = exit_code::refused;
+      return false;
+    }
+    task = reply.get().items(0).task();
+    return true;
+  }
+
+  context& ctx_;
+  std::string id_;
+  uint32_t attempt_;
+  /// Somebody asked for this attempt and no other.
+  bool only_;
+  bool follow_;
+  uint64_t offset_ = 0;
+  exit_code code_ = exit_code::success;
+};
+
+result<action> prepare(const arguments& args) {
+  if (auto ids = task_ids(args, 1); !ids)
+    return ids.error();
+  if (auto okay = expect_words(args, 1, 1, "a task id"); !okay)
+    return okay.error();
+  auto attempt = args.number("attempt", 0, 1, 1'000'000'000);
+  if (!attempt)
+    return attempt.error();
+  return action{[id = args.words[0], n = static_cast<uint32_t>(attempt.value()),
+                 follow = args.has("follow")](context& ctx) {
+    return reader{ctx, id, n, follow}.run();
+  }};
+}
+
+} // namespace
+
+const command logs_command_info{
+  .name = "logs",
+  .brief = "print the output of a command",
+  .synopsis = "[options] ID",
+  .text
+  = "Prints what the latest attempt wrote to its standard output and error, "
+    "as it is. With\n"
+    "-f goes on while it grows, and with the next attempts.\n"
+    "\n"
+    "Example: coppice logs -f 1.1.42\n",
+  .declare = declare,
+  .prepare = prepare,
+};
+
+} // namespace coppice

@@ -1,0 +1,257 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "apps/commands/render.hpp"
+
+#include "apps/commands/text.hpp"
+#include "config/values.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+
+namespace coppice {
+
+namespace {
+
+template <class... Ts>
+std::string format(const char* pattern, Ts... xs) {
+  std::array<char, 64> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), pattern, xs...);
+  return buffer.data();
+}
+
+/// Not a number is nothing.
+double sane(double percent) {
+  return percent > 0 ? std::min(percent, 100.0) : 0;
+}
+
+std::string two_units(int64_t large, const char* large_name, int64_t small,
+                      const char* small_name) {
+  auto result = std::to_string(large) + large_name;
+  if (small != 0)
+    result += " " + std::to_string(small) + small_name;
+  return result;
+}
+
+std::string joined(const google::protobuf::RepeatedPtrField<std::string>& xs) {
+  std::string result;
+  for (auto& x : xs)
+    result += (result.empty() ? "" : ",") + x;
+  return result.empty() ? "-" : result;
+}
+
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+         || (c >= '0' && c <= '9')
+         || std::string_view{"%+,-./:=@_"}.find(c) != std::string_view::npos;
+}
+
+} // namespace
+
+unix_ms now_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch())
+    .count();
+}
+
+bool has_ended(proto::TaskState x) {
+  switch (x) {
+    case proto::SUCCEEDED:
+    case proto::FAILED:
+    case proto::CANCELLED:
+    case proto::TIMED_OUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string state_name(proto::TaskState x) {
+  switch (x) {
+    case proto::WAITING:
+      return "waiting";
+    case proto::LEASED:
+      return "leased";
+    case proto::RUNNING:
+      return "running";
+    case proto::SUCCEEDED:
+      return "succeeded";
+    case proto::FAILED:
+      return "failed";
+    case proto::CANCELLED:
+      return "cancelled";
+    case proto::TIMED_OUT:
+      return "timed out";
+    default: // A newer peer may know more.
+      return "unknown";
+  }
+}
+
+std::string reason_text(proto::Reason x) {
+  switch (x) {
+    case proto::ATTEMPT_FAILED:
+      return "the attempt failed";
+    case proto::FINAL_ERROR:
+      return "its error is final";
+    case proto::ATTEMPTS_EXHAUSTED:
+      return "no attempt is left";
+    case proto::NODE_GONE:
+      return "its node was gone";
+    case proto::LEASE_EXPIRED:
+      return "its node was silent";
+    case proto::NEVER_STARTED:
+      return "it never reached its node";
+    case proto::TOTAL_TIMEOUT:
+      return "the total timeout passed";
+    case proto::STALLED:
+      return "its progress stood still";
+    case proto::CANCEL_REQUESTED:
+      return "somebody cancelled it";
+    case proto::RETRY_REQUESTED:
+      return "somebody retried it";
+    case proto::REFUSED_BY_NODE:
+      return "its node refused it";
+    default: // New and completed say nothing that the state does not.
+      return {};
+  }
+}
+
+result<proto::TaskState> parse_state(std::string_view text) {
+  std::string names;
+  for (int i = proto::WAITING; i <= proto::TIMED_OUT; ++i) {
+    auto state = static_cast<proto::TaskState>(i);
+    auto name = state_name(state);
+    std::replace(name.begin(), name.end(), ' ', '-');
+    if (name == text)
+      return state;
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return error{ec::invalid_argument,
+               quote(text) + " is no state; there are " + names};
+}
+
+std::string render_duration(int64_t ms) {
+  ms = std::max<int64_t>(ms, 0);
+  auto s = ms / 1000;
+  if (ms < 1000)
+    return std::to_string(ms) + "ms";
+  if (s < 10)
+    return format("%lld.%llds", static_cast<long long>(s),
+                  static_cast<long long>(ms % 1000 / 100));
+  if (s < 60)
+    return std::to_string(s) + "s";
+  if (s < 3600)
+    return two_units(s / 60, "m", s % 60, "s");
+  if (s < 86'400)
+    return two_units(s / 3600, "h", s % 3600 / 60, "m");
+  return two_units(s / 86'400, "d", s % 86'400 / 3600, "h");
+}
+
+std::string render_age(unix_ms then, unix_ms now) {
+  // An age with tenths of a second would pretend that clocks agree that well.
+  return then == 0             ? "-"
+         : now - then < 1000   ? "0s"
+         : now - then < 10'000 ? std::to_string((now - then) / 1000) + "s"
+                               : render_duration(now - then);
+}
+
+std::string render_time(unix_ms then) {
+  auto seconds = static_cast<time_t>(then / 1000);
+  tm parts{};
+  std::array<char, 32> buffer{};
+  if (gmtime_r(&seconds, &parts) == nullptr)
+    return "-";
+  std::strftime(buffer.data(), buffer.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
+  return buffer.data();
+}
+
+std::string render_bytes(uint64_t bytes) {
+  constexpr std::array<const char*, 5> units{"KiB", "MiB", "GiB", "TiB", "PiB"};
+  if (bytes < 1024)
+    return std::to_string(bytes) + " B";
+  auto x = static_cast<double>(bytes) / 1024;
+  size_t i = 0;
+  for (; x >= 1024 && i + 1 < units.size(); ++i)
+    x /= 1024;
+  return format("%.1f %s", x, units[i]);
+}
+
+std::string render_percent(double percent) {
+  return format("%3d%%", static_cast<int>(std::floor(sane(percent))));
+}
+
+std::string render_bar(double percent, size_t width) {
+  if (width < 3)
+    return {};
+  auto inner = width - 2;
+  auto full = static_cast<size_t>(
+    std::floor(sane(percent) / 100 * static_cast<double>(inner)));
+  full = std::min(full, inner);
+  return "[" + std::string(full, '#') + std::string(inner - full, '.') + "]";
+}
+
+double percent_of(const proto::Task& x) {
+  return x.state() == proto::SUCCEEDED ? 100 : sane(x.progress().percent());
+}
+
+std::string render_standing(const proto::Task& x, unix_ms now) {
+  auto result = state_name(x.state());
+  if (!has_ended(x.state()) && !x.node().empty())
+    result += " on " + printable(x.node());
+  if (x.state() == proto::WAITING && x.due_ms() > now)
+    result += ", next attempt in " + render_duration(x.due_ms() - now);
+  if (x.cancel_requested() && !has_ended(x.state()))
+    result += ", being cancelled";
+  if (auto why = reason_text(x.reason()); !why.empty())
+    result += " (" + why + ")";
+  return result;
+}
+
+std::string render_tasks(const std::vector<proto::Task>& xs, unix_ms now) {
+  std::vector<std::vector<std::string>> rows;
+  for (auto& x : xs)
+    rows.push_back({x.id(), x.product(), x.kind(), state_name(x.state()),
+                    std::to_string(x.attempt()), render_percent(percent_of(x)),
+                    render_age(x.submitted_ms(), now), x.node(),
+                    clip(printable(x.progress().message()), 40)});
+  return render_table({"ID", "PRODUCT", "KIND", "STATE", "ATTEMPT", "DONE",
+                       "AGE", "NODE", "MESSAGE"},
+                      rows);
+}
+
+std::string render_nodes(const std::vector<proto::Node>& xs, unix_ms now) {
+  std::vector<std::vector<std::string>> rows;
+  for (auto& x : xs)
+    rows.push_back(
+      {x.name(), x.connected() ? "connected" : "gone",
+       std::to_string(x.leased()) + "/" + std::to_string(x.slots()),
+       render_age(x.heard_ms(), now), render_age(x.registered_ms(), now),
+       std::to_string(x.incarnation()), std::to_string(x.fenced()), x.host(),
+       std::to_string(x.pid()), joined(x.labels()), joined(x.kinds())});
+  return render_table({"NODE", "STATE", "BUSY", "HEARD", "SINCE", "INCARNATION",
+                       "FENCED", "HOST", "PID", "LABELS", "KINDS"},
+                      rows);
+}
+
+std::string shell_quoted(const std::vector<std::string>& words) {
+  std::string result;
+  for (auto& word : words) {
+    if (!result.empty())
+      result += ' ';
+    if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) {
+      result += word;
+      continue;
+    }
+    result += '\'';
+    for (auto c : word)
+      result += c == '\'' ? std::string{"'\\''"} : std::string(1, c);
+    result += '\'';
+  }
+  return result;
+}
+
+} // namespace coppice

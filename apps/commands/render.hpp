@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "proto/api.pb.h"
+#include "runtime/error.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// How tasks and nodes look on a terminal. All of it is a function of its
+// arguments: the time, too.
+
+namespace coppice {
+
+/// Unix time in milliseconds.
+using unix_ms = int64_t;
+
+/// Returns the Unix time now.
+unix_ms now_ms();
+
+/// Returns whether a task in *x* will not change by itself any more.
+bool has_ended(proto::TaskState x);
+
+/// Returns the name of *x* for people: "waiting", "timed out", …
+std::string state_name(proto::TaskState x);
+
+/// Returns a phrase for *x*: "the node is gone"; empty if there is none.
+std::string reason_text(proto::Reason x);
+
+/// Reads the name of a state as a filter: "waiting", "timed-out", …
+result<proto::TaskState> parse_state(std::string_view text);
+
+/// Renders a duration in at most two units: "850ms", "4.2s", "3m 10s".
+std::string render_duration(int64_t ms);
+
+/// Renders how long ago *then* was; "-" if it is 0.
+std::string render_age(unix_ms then, unix_ms now);
+
+/// Renders *then* as a date in UTC.
+std::string render_time(unix_ms then);
+
+/// Renders a size: "512 B", "3.4 MiB".
+std::string render_bytes(uint64_t bytes);
+
+/// Renders *percent*, rounded down so that only what is complete is 100, in
+/// four columns: " 42%".
+std::string render_percent(double percent);
+
+/// Renders a bar that is *width* columns wide, e.g. `[####......]`.
+std::string render_bar(double percent, size_t width);
+
+/// Returns how far *x* is: its last progress, or 100 once it succeeded.
+double percent_of(const proto::Task& x);
+
+/// Renders the table of `coppice tasks`.
+std::string render_tasks(const std::vector<proto::Task>& xs, unix_ms now);
+
+/// Renders the table of `coppice nodes`.
+std::string render_nodes(const std::vector<proto::Node>& xs, unix_ms now);
+
+/// Renders all that is known of a task, with attempts and spec.
+std::string render_task(const proto::Task& x, unix_ms now);
+
+/// Renders where a task stands in one sentence: "running on n1, attempt 2".
+std::string render_standing(const proto::Task& x, unix_ms now);
+
+/// Renders *words* so that a shell reads them as they are.
+std::string shell_quoted(const std::vector<std::string>& words);
+
+} // namespace coppice
