@@ -153,7 +153,6 @@ void executor_state::on_welcome(const proto::Welcome& x,
   self->monitor(link.tracker);
   log::info("{} is connected to a manager, it holds {} attempts", name,
             table.running() + table.finished());
-  failures = 0;
   reconcile(x);
   resume_transfers();
   if (table.news())
@@ -253,6 +252,8 @@ void executor_state::on_ack(uint64_t number, const proto::ReportAck& x,
     return;
   }
   --link.in_flight;
+  // Not earlier: a manager may welcome a worker and refuse what it says.
+  failures = 0;
   link.renewed = std::max(link.renewed, sent);
   remove_folders done;
   for (auto& key : table.acknowledged(number))
