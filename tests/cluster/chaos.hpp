@@ -52,7 +52,9 @@ private:
     replica_options x;
     x.election_timeout = milliseconds{200};
     x.heartbeat = milliseconds{20};
-    x.pre_vote = chance_.permille(850);
+    x.pre_vote = chance_.permille(700);
+    // Candidates at the same time and, without pre-vote, in the same term.
+    x.seed = chance_.permille(200) ? 1 : 0;
     x.max_inflight_entries = 1U << chance_.below(5);
     x.max_entry_bytes = 64;
     x.max_message_bytes = 50;
@@ -69,6 +71,7 @@ private:
     x.late = chance_.between(x.delay, milliseconds{400});
     world_.network.set(x);
     world_.trouble.power_cut = chance_.below(2) * chance_.below(20);
+    world_.trouble.vote_cut = chance_.below(2) * chance_.below(400);
     world_.trouble.disk_refuses = chance_.below(2) * chance_.below(50);
     world_.trouble.disk_stalls = chance_.below(2) * chance_.below(20);
   }

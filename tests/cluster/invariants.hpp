@@ -35,8 +35,24 @@ public:
     note_commit(x);
   }
 
+  /// *x* may know of more that is committed.
+  void note_commit(simulated_member& x) {
+    auto commit = x.aut->commit_index();
+    if (commit < x.seen_commit)
+      fail(x, "took back the commit of " + std::to_string(x.seen_commit));
+    if (commit > x.disk.last_index())
+      fail(x, "committed what its disk lacks");
+    for (auto index = std::max(x.seen_commit + 1, x.disk.first_index());
+         index <= commit; ++index)
+      agree(x, index, x.disk.at(index));
+    x.seen_commit = commit;
+    x.disk.protect(commit);
+  }
+
   /// *x* applied an entry.
   void note_applied(const simulated_member& x, const committed_entry& y) {
+    if (y.index > x.disk.last_index())
+      fail(x, "applied what its disk lacks");
     if (y.index != x.tables.applied().index + 1)
       fail(x, "applied " + std::to_string(y.index) + " after "
                 + std::to_string(x.tables.applied().index));
@@ -127,19 +143,6 @@ private:
                   + " without committed entry " + std::to_string(index));
       return; // Then it has all before it, by log matching.
     }
-  }
-
-  void note_commit(simulated_member& x) {
-    auto commit = x.aut->commit_index();
-    if (commit < x.seen_commit)
-      fail(x, "took back the commit of " + std::to_string(x.seen_commit));
-    if (commit > x.disk.last_index())
-      fail(x, "committed what its disk lacks");
-    for (auto index = std::max(x.seen_commit + 1, x.disk.first_index());
-         index <= commit; ++index)
-      agree(x, index, x.disk.at(index));
-    x.seen_commit = commit;
-    x.disk.protect(commit);
   }
 
   void agree(const simulated_member& x, uint64_t index, const log_entry& y) {

@@ -31,6 +31,13 @@ public:
 
   void fault_next(disk_fault x) {
     fault_ = x;
+    vote_fault_ = disk_fault::none;
+  }
+
+  /// As `fault_next`, but nothing happens unless term or vote are written.
+  void fault_next_vote(disk_fault x) {
+    fault_ = disk_fault::none;
+    vote_fault_ = x;
   }
 
   /// From now on no entry up to *index* may be cut off.
@@ -40,6 +47,8 @@ public:
 
   result<> write(const log_write& x) override {
     auto fault = std::exchange(fault_, disk_fault::none);
+    if (x.state && vote_fault_ != disk_fault::none)
+      fault = std::exchange(vote_fault_, disk_fault::none);
     if (fault == disk_fault::cut_before)
       throw power_cut{};
     if (fault == disk_fault::refuse)
@@ -146,6 +155,7 @@ private:
   log_base base_;
   std::vector<log_entry> entries_;
   disk_fault fault_ = disk_fault::none;
+  disk_fault vote_fault_ = disk_fault::none;
   size_t writes_ = 0;
   uint64_t protected_ = 0;
   std::string violation_;

@@ -18,6 +18,7 @@ namespace coppice::test {
 /// How much goes wrong, in 1,000.
 struct mishaps {
   uint32_t power_cut = 0;    ///< Of all turns, at their write.
+  uint32_t vote_cut = 0;     ///< Of the turns that write a term or a vote.
   uint32_t disk_refuses = 0; ///< Of all turns.
   uint32_t disk_stalls = 0;  ///< Of all writes, up to two election timeouts.
 };
@@ -28,6 +29,8 @@ class world {
 public:
   // -- constructors, destructors, and assignment operators --------------------
 
+  /// @param common The options of all; their seed is 0, or 1 to let all members
+  ///        draw the same election timers until `heal`.
   world(uint32_t seed, uint64_t members, const replica_options& common)
     : chance(seed),
       network(members, chance),
@@ -38,7 +41,8 @@ public:
     for (auto& x : members_) {
       x.options = options;
       x.options.id = static_cast<uint64_t>(&x - members_.data()) + 1;
-      x.options.seed = chance.below(1U << 31);
+      if (common.seed == 0)
+        x.options.seed = 2 + chance.below(1U << 31);
       start(x);
     }
   }
@@ -117,11 +121,13 @@ public:
       if (ended)
         note(x, ended.value());
       else if (ended.error().code == ec::storage_failure)
-        x.busy_until = now + milliseconds{5};
+        refused(x);
       else
         must(x, ended);
     } catch (const power_cut&) {
-      crash(x, chance.between(milliseconds{1}, milliseconds{800}));
+      // Back at once, now and then: before others know.
+      auto most = chance.permille(500) ? 20 : 800;
+      crash(x, chance.between(milliseconds{1}, milliseconds{most}));
     }
   }
 
@@ -169,6 +175,11 @@ public:
     trouble = {};
     for (auto& x : members_) {
       x.disk.fault_next(disk_fault::none);
+      // Equal timers would go on to split all votes.
+      if (x.options.seed == 1) {
+        x.options.seed += static_cast<uint32_t>(x.id());
+        x.crash();
+      }
       if (!x.alive())
         x.restart_at = now;
     }
@@ -247,6 +258,8 @@ private:
       = chance.permille(500) ? disk_fault::cut_before : disk_fault::cut_after;
     if (chance.permille(trouble.power_cut))
       x.disk.fault_next(cut);
+    else if (chance.permille(trouble.vote_cut))
+      x.disk.fault_next_vote(cut);
     else if (chance.permille(trouble.disk_refuses))
       x.disk.fault_next(disk_fault::refuse);
     else
@@ -257,6 +270,13 @@ private:
     if (!chance.permille(trouble.disk_stalls))
       return chance.between(milliseconds{0}, milliseconds{2});
     return chance.between(milliseconds{0}, 2 * x.options.election_timeout);
+  }
+
+  /// Nothing of the turn may be visible.
+  void refused(simulated_member& x) {
+    checks.note_commit(x);
+    apply(x);
+    x.busy_until = now + milliseconds{5};
   }
 
   void note(simulated_member& x, const turn& y) {
