@@ -4,12 +4,12 @@
 #include "storage/lmdb_env.hpp"
 
 #include "runtime/key_codec.hpp"
+#include "storage/fair_lock.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <mutex>
-#include <shared_mutex>
 #include <utility>
 #include <vector>
 
@@ -26,6 +26,19 @@ constexpr size_t map_granularity = size_t{1} << 20;
 
 size_t round_up(size_t x) {
   return (x + map_granularity - 1) / map_granularity * map_granularity;
+}
+
+/// Less free space than this, and a write that was cut short is a full disk.
+constexpr uintmax_t scarce_bytes = uintmax_t{8} << 20;
+
+/// LMDB reports a write that was cut short as EIO, which on a disk that fills
+/// up it is not: then that is what this returns.
+int clarify(int rc, const fs::path& dir) {
+  if (rc != EIO)
+    return rc;
+  std::error_code code;
+  auto disk = fs::space(dir, code);
+  return !code && disk.available < scarce_bytes ? ENOSPC : rc;
 }
 
 struct abort_txn {
@@ -55,7 +68,7 @@ struct lmdb_env::impl {
   /// Doubles the map, unless somebody else did since it was *seen* bytes large.
   result<> grow(size_t seen) {
     // LMDB does not check that no transaction is alive: this lock does.
-    std::unique_lock guard{map_lock};
+    auto guard = map_lock.alone();
     if (map_size != seen)
       return ok();
     std::error_code code;
@@ -109,7 +122,7 @@ struct lmdb_env::impl {
   MDB_dbi meta = 0;
 
   /// Held shared by whoever has a transaction, alone to move the map.
-  mutable std::shared_mutex map_lock;
+  mutable fair_lock map_lock;
 
   /// Guarded by `map_lock`.
   size_t map_size = 0;
@@ -200,7 +213,7 @@ result<> lmdb_env::write(const write_fun& fun) {
 }
 
 result<> lmdb_env::write_once(const write_fun& fun, int& rc) {
-  std::shared_lock guard{impl_->map_lock};
+  auto guard = impl_->map_lock.shared();
   MDB_txn* raw = nullptr;
   rc = mdb_txn_begin(impl_->env, nullptr, 0, &raw);
   if (rc != MDB_SUCCESS)
@@ -213,7 +226,7 @@ result<> lmdb_env::write_once(const write_fun& fun, int& rc) {
   if (!done)
     return done;
   if (rc == MDB_SUCCESS)
-    rc = mdb_txn_commit(owner.release()); // Frees it in any case.
+    rc = clarify(mdb_txn_commit(owner.release()), impl_->dir); // Frees it.
   if (rc != MDB_SUCCESS)
     return lmdb_error(rc, "commit", impl_->dir);
   return ok();
@@ -259,7 +272,7 @@ result<> lmdb_env::check_format(uint32_t known) {
 // -- properties ---------------------------------------------------------------
 
 result<> lmdb_env::read(const read_fun& fun) const {
-  std::shared_lock guard{impl_->map_lock};
+  auto guard = impl_->map_lock.shared();
   auto reader = impl_->take_reader();
   if (!reader)
     return reader.as_failure();
@@ -274,7 +287,7 @@ MDB_dbi lmdb_env::meta() const noexcept {
 }
 
 size_t lmdb_env::map_size_bytes() const {
-  std::shared_lock guard{impl_->map_lock};
+  auto guard = impl_->map_lock.shared();
   return impl_->map_size;
 }
 

@@ -4,6 +4,7 @@
 #include "storage/tables.hpp"
 
 #include "runtime/key_codec.hpp"
+#include "storage/fair_lock.hpp"
 #include "storage/overlay.hpp"
 
 #include <algorithm>
@@ -11,7 +12,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
-#include <shared_mutex>
 #include <string>
 #include <thread>
 
@@ -20,26 +20,6 @@ namespace coppice {
 namespace {
 
 constexpr auto applied_key = std::string_view{"applied"};
-
-/// A lock for one writer and many readers under which a writer that waits is
-/// not overtaken by ever new readers, as it would be by `std::shared_mutex`.
-class fair_lock {
-public:
-  std::unique_lock<std::shared_mutex> alone() {
-    std::unique_lock turn{gate_};
-    return std::unique_lock{lock_};
-  }
-
-  std::shared_lock<std::shared_mutex> shared() {
-    std::unique_lock turn{gate_};
-    return std::shared_lock{lock_};
-  }
-
-private:
-  std::mutex gate_;
-
-  std::shared_mutex lock_;
-};
 
 } // namespace
 
@@ -107,7 +87,7 @@ struct tables::impl {
 
   /// Guards the layers. Whoever holds it may begin a transaction, in this order
   /// and not in the other: see `tables::read_view`.
-  fair_lock lock;
+  mutable fair_lock lock;
 
   /// Changed under `lock`, by the thread that applies.
   std::unique_ptr<overlay> active;

@@ -3,6 +3,8 @@
 
 #include "storage/state_machine/commands.hpp"
 
+#include <algorithm>
+
 namespace coppice::state_machine {
 
 namespace {
@@ -92,9 +94,15 @@ void apply_checkpoint(context ctx, const proto::CheckpointCommand& command,
     return;
   // At most one checkpoint is staged, the newest, so that an attempt that never
   // completes one does not fill the disk.
+  auto newest = name;
   erase_chunks(ctx.view, id, [&](const checkpoint_name& x) {
+    newest = std::max(newest, x);
     return x < name && (!head || x != name_of(*head));
   });
+  if (newest != name)
+    return set_error(*outcome.mutable_error(), ec::conflict,
+                     to_text(name, id) + " is overtaken by checkpoint "
+                       + std::to_string(newest.version));
   put_chunk(ctx.view, id, name, command.chunk(), command.data());
   if (command.last())
     complete(ctx, id, command, outcome);
