@@ -268,16 +268,16 @@ CAF_TEST(the next incarnation starts when nothing of the last one lives) {
 
 CAF_TEST(the next incarnation is clean also after the launcher died) {
   auto keeper = keep([this](const node_environment& x) {
-  report_stubborn();
-  if (starts().size() == 1)
-    launch_stubborn(x);
-  return until_terminated(x);
+    report_stubborn();
+    if (starts().size() == 1)
+      launch_stubborn(x);
+    return until_terminated(x);
   });
   auto node = start_number(1);
   stubborn();
   for (auto pid : children_of(keeper->pid())) {
-  if (pid != node)
-    kill(pid, SIGKILL);
+    if (pid != node)
+      kill(pid, SIGKILL);
   }
   start_number(2);
   CAF_CHECK(!test::is_alive(node));
