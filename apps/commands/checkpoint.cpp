@@ -66,27 +66,44 @@ result<> copy_bytes(int from, int to, const fs::path& source,
   }
 }
 
-/// Copies *source* to a file of a name that nobody else uses. The node reads a
-/// checkpoint some time later, and the script writes the next one when it
-/// likes.
+/// Returns the value of an environment variable; empty if it is not set.
+std::string variable(const char* name) {
+  auto* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+/// Where the copy of *source* goes: one name for all checkpoints of an attempt,
+/// so that they do not pile up.
+fs::path place_of_copy(const fs::path& source) {
+  std::error_code code;
+  auto folder = fs::path{variable(folder_variable)};
+  if (folder.empty())
+    folder = fs::absolute(source, code).parent_path();
+  return fs::absolute(folder, code)
+         / (".coppice-checkpoint-" + variable("COPPICE_TASK_ID") + "-"
+            + variable("COPPICE_ATTEMPT"));
+}
+
+/// Copies *source*: the node reads a checkpoint some time later, and the script
+/// writes to its file when it likes. The copy appears whole or not at all, and
+/// a newer one in the place of one that was not read yet is as good.
 result<fs::path> copy_aside(const fs::path& source) {
   descriptor in{open(source.c_str(), O_RDONLY | O_CLOEXEC)};
   if (in.fd < 0)
     return failed("read", source);
-  auto* folder = std::getenv(folder_variable);
-  std::error_code code;
-  auto base = folder != nullptr && *folder != '\0'
-                ? fs::path{folder}
-                : fs::absolute(source, code).parent_path();
-  auto name = (base / "checkpoint-XXXXXX").string();
+  auto place = place_of_copy(source);
+  auto name = place.string() + "-XXXXXX";
   descriptor out{mkostemp(name.data(), O_CLOEXEC)};
   if (out.fd < 0)
     return failed("make a file", name);
-  if (auto okay = copy_bytes(in.fd, out.fd, source, name); !okay) {
+  auto copied = copy_bytes(in.fd, out.fd, source, name);
+  if (copied && rename(name.c_str(), place.c_str()) != 0)
+    copied = failed("rename a file to", place);
+  if (!copied) {
     unlink(name.c_str());
-    return okay.error();
+    return copied.error();
   }
-  return fs::absolute(name, code);
+  return place;
 }
 
 exit_code save(context& ctx, const std::string& file) {
@@ -100,14 +117,10 @@ exit_code save(context& ctx, const std::string& file) {
   }
   auto path = copy.value().string();
   if (path.find('\n') != std::string::npos) {
-    unlink(path.c_str());
     ctx.complain("the path " + quote(path) + " has a line end");
     return exit_code::usage;
   }
-  auto code = write_protocol_line(ctx, "checkpoint " + path);
-  if (code != exit_code::success)
-    unlink(path.c_str());
-  return code;
+  return write_protocol_line(ctx, "checkpoint " + path);
 }
 
 result<action> prepare(const arguments& args) {

@@ -5,11 +5,11 @@
 
 #include "apps/commands/text.hpp"
 #include "config/values.hpp"
+#include "runtime/duration.hpp"
 #include "runtime/utf8.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -21,19 +21,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// What the schema allows.
-constexpr auto longest = std::chrono::hours{24 * 365 * 10};
-
 /// A node refuses less by default; this only keeps a mistake from filling the
 /// memory.
 constexpr size_t most_stdin = 64 << 20;
-
-google::protobuf::Duration to_proto(milliseconds x) {
-  google::protobuf::Duration result;
-  result.set_seconds(x.count() / 1000);
-  result.set_nanos(static_cast<int32_t>(x.count() % 1000 * 1'000'000));
-  return result;
-}
 
 /// Protobuf's strings are UTF-8, the words of a command line are bytes.
 result<> expect_utf8(const std::string& what, const std::string& text) {
@@ -43,13 +33,14 @@ result<> expect_utf8(const std::string& what, const std::string& text) {
 }
 
 result<> set_clocks(const arguments& args, proto::TaskSpec& spec) {
-  auto total = args.duration("timeout", milliseconds{0}, longest);
+  auto total = args.duration("timeout", milliseconds{0}, max_stated_duration);
   if (!total)
     return total.error();
-  auto stall = args.duration("stall-timeout", milliseconds{0}, longest);
+  auto stall
+    = args.duration("stall-timeout", milliseconds{0}, max_stated_duration);
   if (!stall)
     return stall.error();
-  auto backoff = args.duration("backoff", milliseconds{0}, longest);
+  auto backoff = args.duration("backoff", milliseconds{0}, max_stated_duration);
   if (!backoff)
     return backoff.error();
   if (total.value())

@@ -72,14 +72,13 @@ result<> check_protocol_line(const std::string& line) {
 exit_code write_protocol_line(context& ctx, const std::string& line) {
   auto fd = descriptor();
   if (!fd) {
-    ctx.complain(std::string{descriptor_variable}
-                 + " is not set: this command is for scripts that run as a "
-                   "task, see 'coppice run --help'");
+    ctx.complain("COPPICE_PROGRESS_FD is not set: this command is for scripts "
+                 "that run as a task, see 'coppice run --help'");
     return exit_code::usage;
   }
   if (!write_all(*fd, line + "\n")) {
-    ctx.complain("cannot write to descriptor " + std::to_string(*fd) + " ("
-                 + descriptor_variable + "): " + strerror(errno));
+    ctx.complain("cannot write to descriptor " + std::to_string(*fd)
+                 + " (COPPICE_PROGRESS_FD): " + strerror(errno));
     return exit_code::usage;
   }
   return exit_code::success;

@@ -45,7 +45,7 @@ void add_progress(page& out, const proto::Task& x) {
   if (!x.has_progress() && x.state() != proto::SUCCEEDED)
     return;
   auto percent = percent_of(x);
-  auto line = render_bar(percent, 22) + render_percent(percent);
+  auto line = render_bar(percent, 22) + " " + render_percent(percent);
   if (!x.progress().message().empty())
     line += "  " + printable(x.progress().message());
   out.add("progress", line);

@@ -109,7 +109,7 @@ std::vector<size_t> watch_board::visible(size_t room) const {
 
 std::string watch_board::total_line(const std::string& note) const {
   auto x = sum();
-  auto line = render_bar(x.percent, bar_width) + render_percent(x.percent)
+  auto line = render_bar(x.percent, bar_width) + " " + render_percent(x.percent)
               + "  " + std::to_string(rows_.size())
               + (rows_.size() == 1 ? " task: " : " tasks: ")
               + std::to_string(x.waiting) + " waiting, "
@@ -142,8 +142,8 @@ std::string render_watched(const proto::Task& x, size_t columns,
   auto percent = percent_of(x);
   auto line = pad(printable(x.id()), id_width) + "  "
               + pad(clip(printable(x.kind()), 12), 8) + "  "
-              + render_bar(percent, bar_width) + render_percent(percent) + "  "
-              + render_standing(x, now);
+              + render_bar(percent, bar_width) + " " + render_percent(percent)
+              + "  " + render_standing(x, now);
   if (x.attempt() > 1)
     line += ", attempt " + std::to_string(x.attempt());
   if (!x.progress().message().empty() && !has_ended(x.state()))

@@ -1,0 +1,344 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "apps/commands/bulk_submit.hpp"
+#include "apps/commands/commands.hpp"
+#include "tests/apps/fake_node.hpp"
+#include "tests/support/temp_folder.hpp"
+
+#include <caf/test/dsl.hpp>
+
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <thread>
+
+using namespace coppice;
+using namespace std::chrono_literals;
+
+using test::fake_node;
+
+namespace {
+
+/// What survives a fake node: its tasks, and what became of them.
+class fake_store {
+public:
+  std::optional<proto::Reply> answer(const proto::Request& x) {
+    std::lock_guard guard{mutex_};
+    proto::Reply reply;
+    if (x.has_submit())
+      submit(x.submit(), *reply.mutable_submit());
+    else if (x.has_get())
+      get(x.get(), *reply.mutable_get());
+    else if (x.has_list())
+      list(x.list(), *reply.mutable_list());
+    else if (x.has_log())
+      reply.mutable_log()->set_data("hello\n"),
+        reply.mutable_log()->set_attempt(1),
+        reply.mutable_log()->set_complete(true);
+    else
+      reply.mutable_error()->set_message("not here");
+    return reply;
+  }
+
+  /// Lets every task end like this at the next look.
+  void end_all(proto::TaskState state) {
+    std::lock_guard guard{mutex_};
+    for (auto& [id, task] : tasks_)
+      task.set_state(state);
+  }
+
+  std::atomic<size_t> largest_batch{0};
+  std::atomic<size_t> submits{0};
+  std::atomic<size_t> looks{0};
+  /// What new tasks are.
+  std::atomic<proto::TaskState> born{proto::WAITING};
+
+private:
+  void submit(const proto::SubmitRequest& x, proto::SubmitReply& reply) {
+    ++submits;
+    largest_batch
+      = std::max<size_t>(largest_batch, static_cast<size_t>(x.specs_size()));
+    for (auto& bytes : x.specs()) {
+      auto* item = reply.add_items();
+      proto::TaskSpec spec;
+      spec.ParseFromString(bytes);
+      if (spec.kind() == "unknown") {
+        item->mutable_error()->set_message("kind 'unknown' is not known");
+        continue;
+      }
+      auto known = ids_.find(spec.idempotency_key());
+      item->set_duplicate(known != ids_.end());
+      if (known == ids_.end()) {
+        auto id = "1.1." + std::to_string(ids_.size() + 1);
+        known = ids_.emplace(spec.idempotency_key(), id).first;
+        tasks_[id].set_id(id);
+        tasks_[id].set_kind(spec.kind());
+        tasks_[id].set_state(born);
+      }
+      item->set_id(known->second);
+    }
+  }
+
+  void get(const proto::GetRequest& x, proto::GetReply& reply) {
+    ++looks;
+    for (auto& id : x.ids()) {
+      auto* item = reply.add_items();
+      if (auto i = tasks_.find(id); i != tasks_.end())
+        *item->mutable_task() = i->second;
+      else
+        item->mutable_error()->set_message("no task " + id);
+    }
+  }
+
+  void list(const proto::ListRequest& x, proto::ListReply& reply) {
+    for (auto& [id, task] : tasks_) {
+      if (!x.after().empty() && id <= x.after())
+        continue;
+      if (reply.tasks_size() == static_cast<int>(x.limit())) {
+        reply.set_next(reply.tasks(reply.tasks_size() - 1).id());
+        return;
+      }
+      *reply.add_tasks() = task;
+    }
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, std::string> ids_;
+  std::map<std::string, proto::Task> tasks_;
+};
+
+struct fixture {
+  fixture() {
+    start();
+    port = node->port();
+  }
+
+  void start() {
+    node = std::make_unique<fake_node>(
+      [this](const proto::Request& x) { return store.answer(x); }, port);
+  }
+
+  /// Runs a command line as `coppice` would.
+  exit_code run(std::vector<std::string> args) {
+    auto x = parse(args);
+    CAF_REQUIRE(x);
+    x.value().connection.address = {"127.0.0.1", port};
+    out.str("");
+    err.str("");
+    context ctx{x.value().connection, out, err};
+    return x.value().run(ctx);
+  }
+
+  /// Submits *lines*.
+  exit_code submit(const std::string& lines) {
+    client_options options;
+    options.address = {"127.0.0.1", port};
+    context ctx{options, out, err};
+    std::istringstream input{lines};
+    bulk_submit bulk{ctx, false};
+    auto code = bulk.run(input);
+    ids = bulk.ids();
+    return code;
+  }
+
+  bool complains(const std::string& part) const {
+    return err.str().find(part) != std::string::npos;
+  }
+
+  fake_store store;
+  uint16_t port = 0;
+  std::unique_ptr<fake_node> node;
+  std::ostringstream out;
+  std::ostringstream err;
+  std::vector<std::string> ids;
+};
+
+std::string noop_line(int i) {
+  return "{\"kind\":\"noop\",\"idempotencyKey\":\"k" + std::to_string(i)
+         + "\"}\n";
+}
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(client_commands_tests, fixture)
+
+CAF_TEST(many lines are submitted in small batches and answered in order) {
+  std::string lines;
+  std::string expected;
+  for (int i = 1; i <= 1'234; ++i) {
+    lines += noop_line(i);
+    expected += "1.1." + std::to_string(i) + "\n";
+  }
+  CAF_CHECK(submit(lines) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(), expected);
+  CAF_CHECK_EQUAL(ids.size(), 1'234u);
+  CAF_CHECK_EQUAL(store.largest_batch.load(), 100u);
+  CAF_CHECK(complains("1234 tasks accepted, 0 refused"));
+}
+
+CAF_TEST(bad lines are reported and the others go on) {
+  CAF_CHECK(submit("\n" + noop_line(1) + "nonsense\n" + noop_line(2)
+                   + "{\"kind\":\"unknown\"}\n{\"kind\":\"\xff\"}\n"
+                     "{\"kind\":\"noop\",\"colour\":1}\n  \r\n"
+                     "{\"kind\":\"noop\"}")
+            == exit_code::refused);
+  CAF_CHECK_EQUAL(out.str(), "1.1.1\n1.1.2\n1.1.3\n");
+  for (auto part : {"line 3: no task spec in JSON", "line 5: kind 'unknown'",
+                    "line 6: invalid UTF-8 at byte 10",
+                    "line 7: ", "3 tasks accepted, 4 refused"})
+    CAF_CHECK(complains(part));
+}
+
+CAF_TEST(a second submit of the same keys names the same tasks) {
+  CAF_CHECK(submit(noop_line(1) + noop_line(2)) == exit_code::success);
+  CAF_CHECK(submit(noop_line(2) + noop_line(3)) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(), "1.1.1\n1.1.2\n1.1.2\n1.1.3\n");
+  CAF_CHECK(complains("2 tasks accepted (1 known already), 0 refused"));
+}
+
+CAF_TEST(a submit survives a node that dies in the middle) {
+  constexpr int total = 20'000;
+  std::string lines;
+  for (int i = 1; i <= total; ++i)
+    lines += "{\"kind\":\"noop\"}\n"; // The client makes the keys.
+  std::thread killer{[this] {
+    while (store.submits < 20)
+      std::this_thread::yield();
+    node.reset();
+    start();
+  }};
+  auto code = submit(lines);
+  killer.join();
+  CAF_CHECK(code == exit_code::success);
+  CAF_CHECK_EQUAL(ids.size(), static_cast<size_t>(total));
+  // Each line is a task of its own, and none became two.
+  CAF_CHECK_EQUAL(ids.back(), "1.1." + std::to_string(total));
+}
+
+CAF_TEST(without a cluster nothing is accepted) {
+  node.reset();
+  CAF_CHECK(run({"submit", "--patience=200ms", "/dev/null"})
+            == exit_code::no_cluster);
+  CAF_CHECK(complains("no cluster reached at 127.0.0.1:"));
+  CAF_CHECK(run({"tasks", "--patience=200ms"}) == exit_code::no_cluster);
+}
+
+CAF_TEST(a file that cannot be read is a usage error) {
+  CAF_CHECK(run({"submit", "/no/such/file"}) == exit_code::usage);
+  CAF_CHECK(run({"submit", "/"}) == exit_code::usage);
+}
+
+CAF_TEST(run prints the id and waits for the end) {
+  CAF_CHECK(run({"run", "--", "true"}) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(), "1.1.1\n");
+  store.born = proto::SUCCEEDED;
+  CAF_CHECK(run({"run", "--wait", "--", "true"}) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(), "1.1.2\n");
+  CAF_CHECK(complains("1.1.2 succeeded"));
+  store.born = proto::FAILED;
+  CAF_CHECK(run({"run", "--wait", "--json", "--", "true"})
+            == exit_code::work_failed);
+  CAF_CHECK_EQUAL(out.str(), "{\"id\":\"1.1.3\"}\n"
+                             "{\"id\":\"1.1.3\",\"kind\":\"exec\","
+                             "\"state\":\"FAILED\"}\n");
+}
+
+CAF_TEST(watch goes on after the node was away) {
+  CAF_REQUIRE(submit(noop_line(1) + noop_line(2)) == exit_code::success);
+  std::thread killer{[this] {
+    while (store.looks < 2)
+      std::this_thread::yield();
+    node.reset();
+    store.end_all(proto::SUCCEEDED);
+    std::this_thread::sleep_for(300ms); // An outage that is worth the name.
+    start();
+  }};
+  auto code = run({"watch"});
+  killer.join();
+  CAF_CHECK(code == exit_code::success);
+  auto text = out.str();
+  for (auto part : {"1.1.1 waiting", "reconnecting: no cluster reached",
+                    "connected again", "1.1.2 succeeded"})
+    CAF_CHECK(text.find(part) != std::string::npos);
+}
+
+CAF_TEST(watch ends with the failure of a task) {
+  store.born = proto::CANCELLED;
+  CAF_REQUIRE(submit(noop_line(1)) == exit_code::success);
+  CAF_CHECK(run({"watch", "1.1.1"}) == exit_code::work_failed);
+  CAF_CHECK(run({"watch", "9.9.9"}) == exit_code::refused);
+}
+
+CAF_TEST(lists come in pages) {
+  std::string lines;
+  for (int i = 1; i <= 5; ++i)
+    lines += noop_line(i);
+  CAF_REQUIRE(submit(lines) == exit_code::success);
+  CAF_CHECK(run({"tasks", "--limit=2", "--json"}) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(),
+                  "{\"id\":\"1.1.1\",\"kind\":\"noop\",\"state\":\"WAITING\"}\n"
+                  "{\"id\":\"1.1.2\",\"kind\":\"noop\",\"state\":\"WAITING\"}"
+                  "\n");
+  CAF_CHECK(complains("--after=1.1.2"));
+  CAF_CHECK(run({"tasks", "--limit=2", "--all", "--json"})
+            == exit_code::success);
+  auto text = out.str();
+  CAF_CHECK_EQUAL(std::count(text.begin(), text.end(), '\n'), 5);
+}
+
+CAF_TEST(what the cluster refuses ends with 4) {
+  CAF_CHECK(run({"task", "7.7.7"}) == exit_code::refused);
+  CAF_CHECK(complains("no task 7.7.7"));
+  CAF_CHECK(run({"cancel", "7.7.7"}) == exit_code::refused);
+  CAF_CHECK(run({"nodes"}) == exit_code::refused);
+  CAF_CHECK(complains("not here"));
+}
+
+CAF_TEST(logs are printed as they are) {
+  CAF_CHECK(run({"logs", "1.1.1"}) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(), "hello\n");
+}
+
+CAF_TEST(scripts speak to the descriptor that the node gave them) {
+  test::temp_folder folder;
+  auto lines = (folder.path() / "lines").string();
+  auto* file = fopen(lines.c_str(), "w");
+  CAF_REQUIRE(file != nullptr);
+  unsetenv("COPPICE_PROGRESS_FD");
+  CAF_CHECK(run({"progress", "1"}) == exit_code::usage);
+  CAF_CHECK(run({"checkpoint", lines}) == exit_code::usage);
+  CAF_CHECK(complains("COPPICE_PROGRESS_FD"));
+  setenv("COPPICE_PROGRESS_FD", std::to_string(fileno(file)).c_str(), 1);
+  setenv("COPPICE_ATTEMPT_FOLDER", folder.path().c_str(), 1);
+  setenv("COPPICE_TASK_ID", "1.1.9", 1);
+  setenv("COPPICE_ATTEMPT", "2", 1);
+  std::ofstream{folder.path() / "state"} << "page 7";
+  auto state = (folder.path() / "state").string();
+  CAF_CHECK(run({"progress", "40", "half", "way"}) == exit_code::success);
+  CAF_CHECK(run({"stage", "--weight=2", "a/b", "5"}) == exit_code::success);
+  CAF_CHECK(run({"result", "done"}) == exit_code::success);
+  CAF_CHECK(run({"checkpoint", state}) == exit_code::success);
+  CAF_CHECK(run({"checkpoint", state + "x"}) == exit_code::usage);
+  fclose(file);
+  CAF_CHECK(run({"progress", "40"}) == exit_code::usage); // Closed.
+  for (auto* name : {"COPPICE_PROGRESS_FD", "COPPICE_ATTEMPT_FOLDER",
+                     "COPPICE_TASK_ID", "COPPICE_ATTEMPT"})
+    unsetenv(name);
+  std::ifstream in{lines};
+  std::vector<std::string> written;
+  for (std::string line; std::getline(in, line);)
+    written.push_back(line);
+  CAF_REQUIRE_EQUAL(written.size(), 4u);
+  CAF_CHECK_EQUAL(written[0], "progress 40 half way");
+  CAF_CHECK_EQUAL(written[1], "stage a/b weight=2 5");
+  CAF_CHECK_EQUAL(written[2], "result done");
+  CAF_CHECK_EQUAL(written[3], "checkpoint " + folder.path().string()
+                                + "/.coppice-checkpoint-1.1.9-2");
+  std::ifstream copy{written[3].substr(11)};
+  std::string content;
+  std::getline(copy, content);
+  CAF_CHECK_EQUAL(content, "page 7");
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

@@ -1,0 +1,270 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "apps/commands/json.hpp"
+#include "apps/commands/render.hpp"
+#include "apps/commands/text.hpp"
+
+#include <caf/test/unit_test.hpp>
+
+#include <limits>
+
+using namespace coppice;
+
+namespace {
+
+constexpr unix_ms now = 1'763'760'000'000; // 2025-11-21 21:20:00 UTC
+
+constexpr unix_ms minute = 60'000;
+
+proto::Task running_task() {
+  proto::Task x;
+  x.set_id("1.1.42");
+  x.set_product("demo");
+  x.set_kind("checksum");
+  x.set_state(proto::RUNNING);
+  x.set_attempt(2);
+  x.set_tries(2);
+  x.set_submitted_ms(now - 3 * minute);
+  x.set_changed_ms(now - 5'000);
+  x.set_node("n1");
+  x.mutable_progress()->set_percent(42.9);
+  x.mutable_progress()->set_message("doc/a\tb");
+  return x;
+}
+
+} // namespace
+
+// -- text ---------------------------------------------------------------------
+
+CAF_TEST(messages cannot steer the terminal) {
+  CAF_CHECK_EQUAL(printable("plain: ä 語"), "plain: ä 語");
+  CAF_CHECK_EQUAL(printable("a\nb\tc\rd"), "a\\nb\\tc\\rd");
+  CAF_CHECK_EQUAL(printable("\x1b[2J\x07"), "\\x1B[2J\\x07");
+  CAF_CHECK_EQUAL(printable("\x7f"), "\\x7F");
+  CAF_CHECK_EQUAL(printable("\xc2\x9b"
+                            "2J"),
+                  "\\x9B2J"); // CSI of Latin-1.
+  CAF_CHECK_EQUAL(printable("\xff\xc3"), "\\xFF\\xC3");
+  CAF_CHECK_EQUAL(printable("\xc0\xaf"), "\\xC0\\xAF");          // Overlong.
+  CAF_CHECK_EQUAL(printable("\xed\xa0\x80"), "\\xED\\xA0\\x80"); // Surrogate.
+  CAF_CHECK_EQUAL(printable("\u202Egnp"), "\\u{202E}gnp");
+}
+
+CAF_TEST(widths count columns and not bytes) {
+  CAF_CHECK_EQUAL(display_width("abc"), 3u);
+  CAF_CHECK_EQUAL(display_width("äöü"), 3u);
+  CAF_CHECK_EQUAL(display_width("語語"), 4u);
+  CAF_CHECK_EQUAL(display_width("e\u0301"), 1u);
+  CAF_CHECK_EQUAL(display_width("🌳"), 2u);
+}
+
+CAF_TEST(clipped text fits and says that it was cut) {
+  CAF_CHECK_EQUAL(clip("abcdef", 6), "abcdef");
+  CAF_CHECK_EQUAL(clip("abcdef", 5), "abcd…");
+  CAF_CHECK_EQUAL(clip("語語語", 4), "語…");
+  CAF_CHECK_EQUAL(clip("abc", 1), "…");
+  CAF_CHECK_EQUAL(clip("abc", 0), "");
+  CAF_CHECK_EQUAL(pad("語", 4) + "|", "語  |");
+}
+
+CAF_TEST(tables align columns of any script) {
+  CAF_CHECK_EQUAL(
+    render_table({"ID", "NAME", "X"}, {{"1", "語", "a"}, {"22", "b\n", ""}}),
+    "ID  NAME  X\n"
+    "1   語    a\n"
+    "22  b\\n\n");
+}
+
+CAF_TEST(the nearest name is a typo away) {
+  std::vector<std::string> names{"tasks", "task", "watch"};
+  CAF_CHECK_EQUAL(nearest("tsak", names), "task");
+  CAF_CHECK_EQUAL(nearest("wacth", names), "watch");
+  CAF_CHECK_EQUAL(nearest("nodes", names), "");
+}
+
+// -- values -------------------------------------------------------------------
+
+CAF_TEST(durations have at most two units) {
+  CAF_CHECK_EQUAL(render_duration(-5), "0ms");
+  CAF_CHECK_EQUAL(render_duration(850), "850ms");
+  CAF_CHECK_EQUAL(render_duration(4'290), "4.2s");
+  CAF_CHECK_EQUAL(render_duration(59'999), "59s");
+  CAF_CHECK_EQUAL(render_duration(190'000), "3m 10s");
+  CAF_CHECK_EQUAL(render_duration(180'000), "3m");
+  CAF_CHECK_EQUAL(render_duration(7'500'000), "2h 5m");
+  CAF_CHECK_EQUAL(render_duration(266'400'000), "3d 2h");
+}
+
+CAF_TEST(ages are whole seconds and never negative) {
+  CAF_CHECK_EQUAL(render_age(0, now), "-");
+  CAF_CHECK_EQUAL(render_age(now + 5'000, now), "0s");
+  CAF_CHECK_EQUAL(render_age(now - 4'290, now), "4s");
+  CAF_CHECK_EQUAL(render_age(now - 3 * minute, now), "3m");
+  CAF_CHECK_EQUAL(render_time(now), "2025-11-21 21:20:00 UTC");
+}
+
+CAF_TEST(sizes have one decimal from a KiB on) {
+  CAF_CHECK_EQUAL(render_bytes(1023), "1023 B");
+  CAF_CHECK_EQUAL(render_bytes(1536), "1.5 KiB");
+  CAF_CHECK_EQUAL(render_bytes(uint64_t{5} << 30), "5.0 GiB");
+}
+
+CAF_TEST(percentages and bars are rounded down and bounded) {
+  CAF_CHECK_EQUAL(render_percent(99.99), " 99%");
+  CAF_CHECK_EQUAL(render_percent(100), "100%");
+  CAF_CHECK_EQUAL(render_percent(1e9), "100%");
+  CAF_CHECK_EQUAL(render_percent(-3), "  0%");
+  CAF_CHECK_EQUAL(render_percent(std::numeric_limits<double>::quiet_NaN()),
+                  "  0%");
+  CAF_CHECK_EQUAL(render_bar(0, 12), "[..........]");
+  CAF_CHECK_EQUAL(render_bar(42.9, 12), "[####......]");
+  CAF_CHECK_EQUAL(render_bar(99.9, 12), "[#########.]");
+  CAF_CHECK_EQUAL(render_bar(100, 12), "[##########]");
+  CAF_CHECK_EQUAL(render_bar(std::numeric_limits<double>::infinity(), 12),
+                  "[##########]");
+  CAF_CHECK_EQUAL(render_bar(50, 2), "");
+}
+
+CAF_TEST(states are named for people and read as filters) {
+  for (int i = proto::WAITING; i <= proto::TIMED_OUT; ++i) {
+    auto name = state_name(static_cast<proto::TaskState>(i));
+    std::replace(name.begin(), name.end(), ' ', '-');
+    auto state = parse_state(name);
+    CAF_REQUIRE(state);
+    CAF_CHECK_EQUAL(static_cast<int>(state.value()), i);
+  }
+  CAF_CHECK(!parse_state("timed out"));
+  CAF_CHECK(!parse_state(""));
+  CAF_CHECK_EQUAL(state_name(static_cast<proto::TaskState>(99)), "unknown");
+}
+
+CAF_TEST(commands are quoted for a shell) {
+  CAF_CHECK_EQUAL(shell_quoted({"ls", "-l", "a b", "", "it's"}),
+                  "ls -l 'a b' '' 'it'\\''s'");
+}
+
+// -- pages --------------------------------------------------------------------
+
+CAF_TEST(the list of tasks shows a line for each) {
+  auto done = running_task();
+  done.set_id("1.1.7");
+  done.set_state(proto::SUCCEEDED);
+  done.clear_node();
+  done.clear_progress();
+  CAF_CHECK_EQUAL(
+    render_tasks({running_task(), done}, now),
+    "ID      PRODUCT  KIND      STATE      ATTEMPT  DONE  AGE  NODE  MESSAGE\n"
+    "1.1.42  demo     checksum  running    2         42%  3m   n1    "
+    "doc/a\\tb\n"
+    "1.1.7   demo     checksum  succeeded  2        100%  3m\n");
+}
+
+CAF_TEST(the page of a task shows what is known and nothing else) {
+  auto x = running_task();
+  auto* stage = x.mutable_progress()->add_stages();
+  stage->set_name("copy");
+  stage->set_percent(50);
+  stage->add_stages()->set_name("part-1");
+  auto* a = x.add_attempts();
+  a->set_number(1);
+  a->set_node("n1");
+  a->set_incarnation(3);
+  a->set_started_ms(now - 2 * minute);
+  a->set_ended_ms(now - minute);
+  a->set_outcome(proto::FAILED);
+  a->set_reason(proto::NODE_GONE);
+  a->set_resumed_bytes(-1);
+  x.mutable_spec()->mutable_exec()->add_argv("/bin/true");
+  x.mutable_spec()->set_idempotency_key("k");
+  CAF_CHECK_EQUAL(
+    render_task(x, now),
+    "task       1.1.42\n"
+    "product    demo\n"
+    "kind       checksum\n"
+    "state      running on n1\n"
+    "attempt    2 (2 counted)\n"
+    "submitted  3m ago, 2025-11-21 21:17:00 UTC\n"
+    "changed    5s ago\n"
+    "progress   [########............]  42%  doc/a\\tb\n"
+    "            50%  copy\n"
+    "             0%    part-1\n"
+    "command    /bin/true\n"
+    "key        k\n"
+    "spec       {\"idempotencyKey\":\"k\",\"exec\":{\"argv\":[\"/bin/"
+    "true\"]}}\n"
+    "\n"
+    "ATTEMPT  NODE  INCARNATION  OUTCOME                    BEGAN   TOOK  "
+    "RESUMED  ERROR\n"
+    "1        n1    3            failed, its node was gone  2m ago  1m    -\n");
+}
+
+CAF_TEST(where a task stands is one sentence) {
+  auto x = running_task();
+  x.set_cancel_requested(true);
+  CAF_CHECK_EQUAL(render_standing(x, now), "running on n1, being cancelled");
+  x = proto::Task{};
+  x.set_state(proto::WAITING);
+  x.set_reason(proto::ATTEMPT_FAILED);
+  x.set_due_ms(now + 4'000);
+  CAF_CHECK_EQUAL(render_standing(x, now),
+                  "waiting, next attempt in 4.0s (the attempt failed)");
+  x.set_state(proto::TIMED_OUT);
+  x.set_reason(proto::TOTAL_TIMEOUT);
+  CAF_CHECK_EQUAL(render_standing(x, now),
+                  "timed out (the total timeout passed)");
+}
+
+CAF_TEST(the list of nodes shows who is there) {
+  proto::Node x;
+  x.set_name("n1");
+  x.set_connected(true);
+  x.set_slots(4);
+  x.set_leased(1);
+  x.add_kinds("exec");
+  x.add_kinds("noop");
+  x.set_host("h");
+  x.set_pid(7);
+  x.set_registered_ms(now - minute);
+  x.set_heard_ms(now - 300);
+  x.set_incarnation(2);
+  CAF_CHECK_EQUAL(
+    render_nodes({x}, now),
+    "NODE  STATE      BUSY  HEARD  SINCE  INCARNATION  FENCED  HOST  PID  "
+    "LABELS  KINDS\n"
+    "n1    connected  1/4   0s     1m     2            0       h     7    -    "
+    "   exec,noop\n");
+}
+
+// -- JSON ---------------------------------------------------------------------
+
+CAF_TEST(specs are read as documented) {
+  auto x = parse_spec(R"({"kind":"exec","exec":{"argv":["/bin/true"]},)"
+                      R"("product":"p","idempotencyKey":"k1",)"
+                      R"("timeouts":{"total":"90s"}})");
+  CAF_REQUIRE(x);
+  CAF_CHECK_EQUAL(x.value().idempotency_key(), "k1");
+  CAF_CHECK_EQUAL(x.value().exec().argv(0), "/bin/true");
+  CAF_CHECK_EQUAL(x.value().timeouts().total().seconds(), 90);
+  CAF_CHECK_EQUAL(to_json(x.value()),
+                  R"({"product":"p","kind":"exec","idempotencyKey":"k1",)"
+                  R"("timeouts":{"total":"90s"},)"
+                  R"("exec":{"argv":["/bin/true"]}})");
+}
+
+CAF_TEST(specs that are no specs are refused on one line) {
+  auto says = [](const char* json, const char* part) {
+    auto x = parse_spec(json);
+    CAF_REQUIRE(!x);
+    CAF_MESSAGE(x.error().message);
+    CAF_CHECK(x.error().message.find(part) != std::string::npos);
+    CAF_CHECK(x.error().message.find('\n') == std::string::npos);
+  };
+  says("{\"kind\":\"ex\xff\"}", "invalid UTF-8 at byte 12");
+  says("{\"kind\"", "JSON");
+  says("[]", "JSON");
+  says("null", "JSON");
+  says("nonsense\x1b[2J", "JSON");
+  says(R"({"kind":"noop","kindness":1})", "kindness");
+  says(R"({"kind":7.5,"priority":"high"})", "priority");
+}
