@@ -143,9 +143,9 @@ void executor_state::assign(const proto::Assignment& x) {
   }
   if (spec->kind() == "noop") {
     // The hot path: no entry, no actor, no thread.
-    table.started(key, wall_ms());
     auto end = succeeded("");
     end.set_started(true);
+    end.set_started_ms(wall_ms());
     end.set_resumed_bytes(-1);
     table.finish(key, std::move(end));
     return;
