@@ -7,16 +7,20 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
+
 namespace coppice {
 
 namespace {
 
 namespace pb = google::protobuf::util;
 
-/// What follows the first line only draws an arrow below the text.
+/// Returns the first line: what follows only draws an arrow below the text. An
+/// empty path of a field leaves a colon at its front.
 std::string first_line(std::string_view text) {
-  auto end = text.find('\n');
-  return printable(text.substr(0, end));
+  text = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(text.find_first_not_of(": "), text.size()));
+  return printable(text);
 }
 
 } // namespace
@@ -38,7 +42,7 @@ result<proto::TaskSpec> parse_spec(std::string_view json) {
   if (!status.ok())
     return error{
       ec::invalid_argument,
-      "no task spec in JSON: "
+      "not a task spec in JSON: "
         + first_line({status.message().data(), status.message().size()})};
   return result;
 }

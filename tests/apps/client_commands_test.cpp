@@ -184,7 +184,7 @@ CAF_TEST(bad lines are reported and the others go on) {
                      "{\"kind\":\"noop\"}")
             == exit_code::refused);
   CAF_CHECK_EQUAL(out.str(), "1.1.1\n1.1.2\n1.1.3\n");
-  for (auto part : {"line 3: no task spec in JSON", "line 5: kind 'unknown'",
+  for (auto part : {"line 3: not a task spec in JSON", "line 5: kind 'unknown'",
                     "line 6: invalid UTF-8 at byte 10",
                     "line 7: ", "3 tasks accepted, 4 refused"})
     CAF_CHECK(complains(part));
