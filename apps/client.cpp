@@ -36,17 +36,35 @@ bool arrived(std::future<T>& x, time_point deadline) {
   return x.wait_until(deadline) == std::future_status::ready;
 }
 
+/// Returns whether *x*, said of *request*, may be over in a moment.
+bool is_passing(const proto::Error& x, const proto::Request& request) {
+  auto code = static_cast<ec>(x.code());
+  if (code == ec::not_leader || code == ec::overloaded)
+    return true;
+  // The log starts again: nobody knows whether it happened, and asking again
+  // finds out.
+  return code == ec::deadline_exceeded
+         && (request.has_submit() || request.has_cancel());
+}
+
 /// Returns what is wrong with *x* if that may be over in a moment.
-std::optional<error> passing_problem(const result<proto::Reply>& x) {
+std::optional<error> passing_problem(const result<proto::Reply>& x,
+                                     const proto::Request& request) {
   if (!x) {
     if (x.error().code == ec::unreachable)
       return x.error();
     return std::nullopt;
   }
-  auto& refusal = x.value().error();
-  auto code = static_cast<ec>(refusal.code());
-  if (code == ec::not_leader || code == ec::overloaded)
-    return error{code, refusal.message()};
+  auto found = [](const proto::Error& y) {
+    return error{static_cast<ec>(y.code()), y.message()};
+  };
+  auto& reply = x.value();
+  if (reply.has_error() && is_passing(reply.error(), request))
+    return found(reply.error());
+  // Those of the batch that were accepted are known by their keys.
+  for (auto& item : reply.submit().items())
+    if (item.has_error() && is_passing(item.error(), request))
+      return found(item.error());
   return std::nullopt;
 }
 
@@ -144,7 +162,7 @@ struct client::impl {
       connected = reply.error().code != ec::unreachable;
       return reply.error();
     }
-    answered = answered || !passing_problem(reply);
+    answered = answered || !passing_problem(reply, *x.request);
     return reply;
   }
 
@@ -230,7 +248,7 @@ result<proto::Reply> client::finish(const call_ptr& x) {
     if (!deadline && !self.connected)
       deadline = self.patience_ends();
     auto reply = self.attempt(*x, deadline);
-    auto problem = passing_problem(reply);
+    auto problem = passing_problem(reply, *x->request);
     if (!problem || (x->sent && !is_repeatable(*x->request)))
       return reply;
     if (!deadline)

@@ -7,8 +7,6 @@
 
 #include <google/protobuf/util/json_util.h>
 
-#include <algorithm>
-
 namespace coppice {
 
 namespace {
@@ -17,10 +15,11 @@ namespace pb = google::protobuf::util;
 
 /// Returns the first line: what follows only draws an arrow below the text. An
 /// empty path of a field leaves a colon at its front.
-std::string first_line(std::string_view text) {
-  text = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(text.find_first_not_of(": "), text.size()));
-  return printable(text);
+std::string first_line(const std::string& text) {
+  auto begin = text.find_first_not_of(": ");
+  if (begin == std::string::npos)
+    return {};
+  return printable(text.substr(begin, text.find('\n') - begin));
 }
 
 } // namespace
@@ -40,10 +39,9 @@ result<proto::TaskSpec> parse_spec(std::string_view json) {
   auto status = pb::JsonStringToMessage(
     google::protobuf::StringPiece{json.data(), json.size()}, &result);
   if (!status.ok())
-    return error{
-      ec::invalid_argument,
-      "not a task spec in JSON: "
-        + first_line({status.message().data(), status.message().size()})};
+    return error{ec::invalid_argument,
+                 "not a task spec in JSON: "
+                   + first_line(status.message().ToString())};
   return result;
 }
 

@@ -215,6 +215,29 @@ CAF_TEST(a node that does not lead yet is asked again) {
   CAF_CHECK_EQUAL(asked.load(), 3);
 }
 
+CAF_TEST(a batch of which a part is in doubt is submitted again) {
+  std::atomic<int> asked{0};
+  fake_node node{[&asked](const proto::Request&) {
+    proto::Reply reply;
+    reply.mutable_submit()->add_items()->set_id("1.1.1");
+    auto* second = reply.mutable_submit()->add_items();
+    if (++asked == 1)
+      second->mutable_error()->set_code(
+        static_cast<uint32_t>(ec::deadline_exceeded));
+    else
+      second->set_id("1.1.2");
+    return reply;
+  }};
+  client x{quick(node.port())};
+  proto::Request request;
+  request.mutable_submit()->add_specs();
+  request.mutable_submit()->add_specs();
+  auto reply = x.ask(request);
+  CAF_REQUIRE(reply);
+  CAF_CHECK_EQUAL(reply.value().submit().items(1).id(), "1.1.2");
+  CAF_CHECK_EQUAL(asked.load(), 2);
+}
+
 CAF_TEST(a node that dies in the middle is asked again when it is back) {
   test::event asked;
   auto node = std::make_unique<fake_node>([&asked](const proto::Request& x) {
