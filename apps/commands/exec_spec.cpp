@@ -32,6 +32,34 @@ result<> expect_utf8(const std::string& what, const std::string& text) {
   return usage_error(what + ": " + quote(text) + " is not valid UTF-8");
 }
 
+result<> set_names(const arguments& args, proto::TaskSpec& spec) {
+  for (auto* option : {"product", "key"})
+    if (auto okay = expect_utf8(std::string{"--"} + option, args.text(option));
+        !okay)
+      return okay;
+  spec.set_product(args.text("product"));
+  spec.set_idempotency_key(args.text("key"));
+  for (auto& rule : args.texts("label")) {
+    if (auto okay = expect_utf8("--label", rule); !okay)
+      return okay;
+    spec.add_labels(rule);
+  }
+  return ok();
+}
+
+result<> set_numbers(const arguments& args, proto::TaskSpec& spec) {
+  auto priority = args.number("priority", 0, -9, 9);
+  if (!priority)
+    return priority.error();
+  spec.set_priority(static_cast<int32_t>(priority.value()));
+  auto attempts = args.number("attempts", 0, 1, 1'000);
+  if (!attempts)
+    return attempts.error();
+  if (attempts.value() != 0)
+    spec.mutable_retry()->set_attempts(static_cast<uint32_t>(attempts.value()));
+  return ok();
+}
+
 result<> set_clocks(const arguments& args, proto::TaskSpec& spec) {
   auto total = args.duration("timeout", milliseconds{0}, max_stated_duration);
   if (!total)
@@ -152,26 +180,10 @@ result<proto::TaskSpec> exec_spec(const arguments& args) {
       return okay.error();
     spec.mutable_exec()->add_argv(word);
   }
-  for (auto* option : {"product", "key"})
-    if (auto okay = expect_utf8(std::string{"--"} + option, args.text(option));
-        !okay)
-      return okay.error();
-  spec.set_product(args.text("product"));
-  spec.set_idempotency_key(args.text("key"));
-  for (auto& rule : args.texts("label")) {
-    if (auto okay = expect_utf8("--label", rule); !okay)
-      return okay.error();
-    spec.add_labels(rule);
-  }
-  auto priority = args.number("priority", 0, -9, 9);
-  if (!priority)
-    return priority.error();
-  spec.set_priority(static_cast<int32_t>(priority.value()));
-  auto attempts = args.number("attempts", 0, 1, 1'000);
-  if (!attempts)
-    return attempts.error();
-  if (attempts.value() != 0)
-    spec.mutable_retry()->set_attempts(static_cast<uint32_t>(attempts.value()));
+  if (auto okay = set_names(args, spec); !okay)
+    return okay.error();
+  if (auto okay = set_numbers(args, spec); !okay)
+    return okay.error();
   if (auto okay = set_clocks(args, spec); !okay)
     return okay.error();
   if (auto okay = set_surroundings(args, *spec.mutable_exec()); !okay)

@@ -5,6 +5,10 @@
 #include "apps/commands/json.hpp"
 #include "apps/commands/render.hpp"
 
+#include <algorithm>
+#include <span>
+#include <utility>
+
 namespace po = boost::program_options;
 
 namespace coppice {
@@ -15,7 +19,13 @@ void declare(po::options_description& x) {
   x.add_options()("json", "print one JSON object a line");
 }
 
-exit_code show(context& ctx, const std::vector<std::string>& ids, bool json) {
+/// The most that a node takes in one request.
+constexpr size_t most_ids = 1'000;
+
+/// Shows those of one request.
+/// @param gap What separates two pages; empty before the first one.
+exit_code show_some(context& ctx, std::span<const std::string> ids, bool json,
+                    const char*& gap) {
   proto::Request request;
   request.mutable_get()->mutable_ids()->Add(ids.begin(), ids.end());
   request.mutable_get()->set_full(true);
@@ -23,7 +33,6 @@ exit_code show(context& ctx, const std::vector<std::string>& ids, bool json) {
   auto code = exit_code::success;
   if (!ctx.ask(std::move(request), reply, code))
     return code;
-  const char* gap = "";
   for (auto& item : reply.get().items()) {
     if (item.has_error()) {
       ctx.complain(item.error().message());
@@ -31,11 +40,24 @@ exit_code show(context& ctx, const std::vector<std::string>& ids, bool json) {
     } else if (json) {
       ctx.out << to_json(item.task()) << "\n";
     } else {
-      ctx.out << gap << render_task(item.task(), now_ms());
-      gap = "\n";
+      ctx.out << std::exchange(gap, "\n") << render_task(item.task(), now_ms());
     }
   }
   return code;
+}
+
+exit_code show(context& ctx, const std::vector<std::string>& ids, bool json) {
+  auto result = exit_code::success;
+  const char* gap = "";
+  for (std::span<const std::string> left{ids}; !left.empty();) {
+    auto n = std::min(left.size(), most_ids);
+    auto code = show_some(ctx, left.first(n), json, gap);
+    if (code == exit_code::no_cluster)
+      return code;
+    result = std::max(result, code);
+    left = left.subspan(n);
+  }
+  return result;
 }
 
 result<action> prepare(const arguments& args) {
