@@ -52,9 +52,9 @@ private:
     replica_options x;
     x.election_timeout = milliseconds{200};
     x.heartbeat = milliseconds{20};
-    x.pre_vote = chance_.permille(700);
     // Candidates at the same time and, without pre-vote, in the same term.
-    x.seed = chance_.permille(200) ? 1 : 0;
+    x.seed = chance_.permille(300) ? 1 : 0;
+    x.pre_vote = chance_.permille(x.seed == 1 ? 300 : 850);
     x.max_inflight_entries = 1U << chance_.below(5);
     x.max_entry_bytes = 64;
     x.max_message_bytes = 50;
@@ -90,7 +90,8 @@ private:
     else if (!x.alive())
       return;
     else if (lot < 55)
-      world_.crash(x, chance_.between(milliseconds{0}, milliseconds{1500}));
+      world_.crash(x.aut->leader() == 0 ? x : leader_of(x),
+                   chance_.between(milliseconds{0}, milliseconds{1500}));
     else if (lot < 60)
       (void)x.aut->transfer(0, world_.now);
     else if (lot < 160)
@@ -99,6 +100,11 @@ private:
       read_somewhere();
     else
       propose_somewhere();
+  }
+
+  simulated_member& leader_of(const simulated_member& x) {
+    auto& y = world_.members()[x.aut->leader() - 1];
+    return y.alive() ? y : world_.anybody();
   }
 
   /// Clients find a leader, or somebody who takes himself for one.

@@ -36,9 +36,9 @@ CAF_TEST(one member keeps what it acknowledged) {
 }
 
 CAF_TEST(three members agree whatever happens) {
-  run_chaos(3, 2000);
+  run_chaos(3, 3000);
 }
 
 CAF_TEST(five members agree whatever happens) {
-  run_chaos(5, 600);
+  run_chaos(5, 1000);
 }
