@@ -130,17 +130,8 @@ void executor_state::assign(const proto::Assignment& x) {
                          : "the node cannot run tasks of this kind");
     return;
   }
-  auto verdict = table.admit(key);
-  if (verdict == attempt_table::verdict::repeated)
+  if (!admit(key))
     return;
-  if (verdict == attempt_table::verdict::refused) {
-    reject(key, "the attempt was given up already");
-    return;
-  }
-  if (verdict == attempt_table::verdict::stopped) {
-    table.finish(key, end_of_stopped(*table.early_stop(key)));
-    return;
-  }
   if (spec->kind() == "noop") {
     // The hot path: no entry, no actor, no thread.
     auto end = succeeded("");
@@ -157,6 +148,23 @@ void executor_state::assign(const proto::Assignment& x) {
     load_checkpoint(i, x.checkpoint());
   else
     ready(i);
+}
+
+bool executor_state::admit(const attempt_key& key) {
+  using verdict = attempt_table::verdict;
+  switch (table.admit(key)) {
+    case verdict::admitted:
+      return true;
+    case verdict::repeated:
+      break;
+    case verdict::refused:
+      reject(key, "the attempt was given up already");
+      break;
+    case verdict::stopped:
+      table.finish(key, end_of_stopped(*table.early_stop(key)));
+      break;
+  }
+  return false;
 }
 
 void executor_state::reject(const attempt_key& key, const std::string& why) {

@@ -104,6 +104,7 @@ void executor_state::greet(directory_actor x) {
   hello.set_node(options.node);
   hello.set_incarnation(options.incarnation);
   hello.set_protocol(protocol_version);
+  hello.set_connection(link.epoch);
   for (auto& [kind, info] : kinds)
     *hello.add_kinds() = info;
   for (auto& label : options.labels)
@@ -273,6 +274,7 @@ void executor_state::send_pull() {
   x.set_incarnation(options.incarnation);
   x.set_free(free_slots());
   x.set_seen(link.seen);
+  x.set_connection(link.epoch);
   for (auto& [kind, info] : kinds)
     x.add_kinds(kind);
   for (auto& label : options.labels)

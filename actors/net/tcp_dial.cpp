@@ -46,6 +46,19 @@ int await_connected(int fd, clock::time_point deadline) {
   }
 }
 
+/// Has the kernel notice a peer that is gone without a word. CAF's heartbeats
+/// begin behind its handshake; a peer that dies before it would hold up all
+/// later dials of the same address.
+void watch_peer(int fd) {
+  auto set = [fd](int level, int option, int value) {
+    ::setsockopt(fd, level, option, &value, sizeof(value));
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 5);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 3);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
 /// @returns The descriptor, or -1 and *err* is set.
 int connect_one(const addrinfo& x, clock::time_point deadline, int& err) {
   auto fd = ::socket(x.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
@@ -57,8 +70,10 @@ int connect_one(const addrinfo& x, clock::time_point deadline, int& err) {
   err = ::connect(fd, x.ai_addr, x.ai_addrlen) == 0 ? 0 : errno;
   if (err == EINPROGRESS)
     err = await_connected(fd, deadline);
-  if (err == 0)
+  if (err == 0) {
+    watch_peer(fd);
     return fd;
+  }
   ::close(fd);
   return -1;
 }

@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/messages.hpp"
+#include "actors/task_run.hpp"
+#include "actors/worker_link.hpp"
+#include "runtime/task/task_context.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+/// What the EXECUTOR is told when it starts.
+struct executor_options {
+  // -- member types -----------------------------------------------------------
+
+  using ms = std::chrono::milliseconds;
+
+  // -- who it is --------------------------------------------------------------
+
+  std::string node;
+  uint64_t incarnation = 0;
+  /// `key=value` each.
+  std::vector<std::string> labels;
+  uint32_t slots = 1;
+  std::filesystem::path data_dir;
+
+  // -- what it can run --------------------------------------------------------
+
+  /// Kinds that are functions. "noop" and "sleep" are built in.
+  std::vector<task_kind> kinds;
+  /// Kinds that are something else, "exec" above all, see `exec_starter`.
+  std::map<std::string, run_starter> starters;
+
+  // -- its patience -----------------------------------------------------------
+
+  /// How often it says something at least; at least three times per lease.
+  ms keepalive{1'000};
+  /// How long an attempt may take to stop before it is ended by force.
+  ms term_grace{10'000};
+  /// How long stopping the node may take, beyond *term_grace*.
+  ms stop_slack{5'000};
+  /// How long a manager may take to answer.
+  ms answer_timeout{10'000};
+  /// Pauses between vain tries to connect; they double.
+  ms backoff_min{50};
+  ms backoff_max{2'000};
+
+  // -- for tests --------------------------------------------------------------
+
+  /// A clock that goes on while the machine is suspended.
+  std::function<std::chrono::nanoseconds()> boot_time;
+  /// Of the jitter; 0: any.
+  uint32_t seed = 0;
+  /// Whether to do what blocks in threads of its own.
+  bool threads = true;
+};
+
+/// Where the EXECUTOR finds its managers: one of them.
+struct executor_managers {
+  /// In this process; may come later, as a message.
+  directory_actor local;
+  /// Elsewhere; belongs to the EXECUTOR from now on.
+  worker_link_actor link;
+};
+
+} // namespace coppice
