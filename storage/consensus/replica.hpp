@@ -154,8 +154,8 @@ public:
   ///          tries again. Any other error is final.
   result<turn> finish_turn(time_point now, const outbox& send);
 
-  /// Hands out the next committed entries in order, at most *max_bytes* of data,
-  /// but at least one if there is one. Call it until nothing comes.
+  /// Hands out the next committed entries in order, at most *max_bytes* of
+  /// data, but at least one if there is one. Call it until nothing comes.
   result<std::vector<committed_entry>> next_committed(size_t max_bytes);
 
   /// Learns that the caller has applied all up to *index*.

@@ -64,6 +64,7 @@ struct simulated_member {
   std::optional<replica> aut;
   std::map<uint64_t, log_position> pending;                    ///< By index.
   std::map<uint64_t, std::pair<uint64_t, waiting_read>> reads; ///< Term, read.
+  std::optional<snapshot_offer> missing_snapshot; ///< The last one.
   uint64_t seen_commit = 0;
   time_point busy_until{};
   time_point restart_at{};

@@ -281,6 +281,8 @@ private:
 
   void note(simulated_member& x, const turn& y) {
     checks.note_turn(x);
+    if (y.missing_snapshot)
+      x.missing_snapshot = y.missing_snapshot;
     if (y.leadership_lost) {
       x.pending.clear();
       x.reads.clear();
