@@ -10,6 +10,11 @@ target_compile_options(coppice_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>
   -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # False alarms of GCC 12 in std::string's operator+ (its bug 105651).
+  target_compile_options(coppice_options INTERFACE
+    -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
+endif()
 target_compile_definitions(coppice_options INTERFACE
   $<$<NOT:$<CONFIG:Release>>:_GLIBCXX_ASSERTIONS>)
 
@@ -21,6 +26,8 @@ if(COPPICE_SANITIZE)
   if(COPPICE_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=all -fno-sanitize=null)
   endif()
+  # GCC 12 invents uninitialised values in instrumented code.
+  target_compile_options(coppice_options INTERFACE -Wno-maybe-uninitialized)
   string(REPLACE "," ";" sanitizers "${COPPICE_SANITIZE}")
   foreach(sanitizer IN LISTS sanitizers)
     string(TOUPPER "COPPICE_SANITIZE_${sanitizer}" macro)

@@ -1,0 +1,344 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/node.hpp"
+
+#include "actors/directory.hpp"
+#include "actors/executor.hpp"
+#include "actors/job_scheduler.hpp"
+#include "actors/kinds/checksum.hpp"
+#include "actors/kinds/exec_run.hpp"
+#include "actors/launcher_link.hpp"
+#include "actors/net/dialler.hpp"
+#include "actors/state_replicator.hpp"
+#include "actors/task_tracker.hpp"
+#include "actors/worker_link.hpp"
+#include "runtime/log.hpp"
+#include "storage/lmdb_log_store.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+/// The only group so far.
+constexpr const char* shard_folder = "groups/shard-0";
+
+/// How long the replicator may take to lead a group of one.
+constexpr auto lead_timeout = std::chrono::minutes{5};
+
+/// Ends the process if an orderly end takes too long: an actor that does not
+/// stop must not keep the node from being started again.
+class watchdog {
+public:
+  watchdog(std::chrono::milliseconds patience, int code)
+    : thread_([this, patience, code] {
+        std::unique_lock guard{mutex_};
+        if (!changed_.wait_for(guard, patience, [this] { return done_; })) {
+          log::error("the node did not stop in time and is ended");
+          std::_Exit(code);
+        }
+      }) {}
+
+  ~watchdog() {
+    {
+      std::lock_guard guard{mutex_};
+      done_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  watchdog(const watchdog&) = delete;
+  watchdog& operator=(const watchdog&) = delete;
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool done_ = false;
+  std::thread thread_;
+};
+
+struct system_config : caf::actor_system_config {
+  explicit system_config(const node_config& x) {
+    add_message_types<caf::id_block::coppice>();
+    net::configure(*this, {x.net.heartbeat, x.net.timeout});
+    load<caf::io::middleman>();
+  }
+};
+
+std::vector<std::string> label_list(const node_config& x) {
+  std::vector<std::string> result;
+  for (auto& [key, value] : x.worker.labels)
+    result.push_back(key + '=' + value);
+  return result;
+}
+
+std::string address_list(const std::vector<host_port>& xs) {
+  std::string result;
+  for (auto& x : xs)
+    result += (result.empty() ? "" : ", ") + to_string(x);
+  return result;
+}
+
+/// The actors of a node, and how they begin and end.
+class node {
+public:
+  node(caf::actor_system& sys, const node_config& config, node_start start,
+       std::vector<task_kind> kinds)
+    : sys_(sys),
+      self_(sys),
+      config_(config),
+      start_(std::move(start)),
+      kinds_(std::move(kinds)) {}
+
+  /// Starts everything.
+  /// @returns An exit code if the node cannot run.
+  std::optional<int> start() {
+    if (config_.node.roles.manager)
+      if (auto code = start_manager())
+        return code;
+    directory_options options;
+    options.node = config_.node.id;
+    options.managers = address_list(config_.worker.managers);
+    options.stop = [] { ::kill(::getpid(), SIGTERM); };
+    directory_ = sys_.spawn(directory, options, scheduler_, tracker_);
+    watch(directory_);
+    auto port = publish();
+    if (!port)
+      return exit_code::unusable;
+    listening_ = {config_.node.listen.host, *port};
+    if (config_.node.roles.worker)
+      start_worker();
+    log::info("node {} (incarnation {}) serves on {}", config_.node.id,
+              start_.incarnation, to_string(listening_));
+    if (start_.ready)
+      start_.ready(*port);
+    return std::nullopt;
+  }
+
+  /// Stops everything, the worker first: its results need the rest. But not
+  /// the link to the launcher: for the keeper a node without one has crashed.
+  void stop() {
+    auto down = [this](auto& hdl) {
+      if (!hdl)
+        return;
+      auto x = caf::actor_cast<caf::actor>(hdl);
+      self_->send_exit(x, caf::exit_reason::user_shutdown);
+      self_->wait_for(x);
+      hdl = std::decay_t<decltype(hdl)>{};
+    };
+    stopping_ = true;
+    down(executor_);
+    down(link_);
+    down(directory_);
+    down(scheduler_);
+    down(tracker_);
+    down(replicator_);
+  }
+
+  int failure() const {
+    return failure_;
+  }
+
+private:
+  /// A part that ends while the node runs ends the node.
+  template <class Handle>
+  void watch(const Handle& hdl) {
+    hdl->attach_functor([this](const caf::error& why) {
+      if (stopping_)
+        return;
+      failure_ = exit_code::gave_up;
+      log::error("a part of the node ended: {}",
+                 why ? sys_.render(why) : "without a reason");
+      ::kill(::getpid(), SIGTERM);
+    });
+  }
+
+  std::optional<int> start_manager() {
+    auto folder = config_.data.dir / shard_folder;
+    auto cannot = [&](const error& why) {
+      log::error("node {} cannot open its state: {}", config_.node.id,
+                 to_string(why));
+      return why.code == ec::corrupt_store ? exit_code::unusable
+                                           : exit_code::gave_up;
+    };
+    std::error_code err;
+    std::filesystem::create_directories(folder, err);
+    if (err)
+      return cannot({ec::system_failure,
+                     "cannot make " + folder.string() + ": " + err.message()});
+    tables_options options;
+    options.environment.map_size_bytes = config_.storage.map_size_bytes;
+    auto db = tables::open(folder / "tables", options);
+    if (!db)
+      return cannot(db.error());
+    auto log_disk
+      = lmdb_log_store::open(folder / "log", config_.storage.map_size_bytes);
+    if (!log_disk)
+      return cannot(log_disk.error());
+    start_leader(std::shared_ptr<tables>{std::move(db.value())},
+                 std::shared_ptr<log_store>{std::move(log_disk.value())});
+    return tracker_ ? std::nullopt : std::optional{exit_code::gave_up};
+  }
+
+  void start_leader(std::shared_ptr<tables> store,
+                    std::shared_ptr<log_store> log_disk) {
+    state_replicator_options options;
+    options.raft.id = 1;
+    options.raft.voters = {1};
+    options.raft.election_timeout = config_.raft.election_timeout;
+    options.raft.heartbeat = config_.raft.heartbeat;
+    options.raft.seed = static_cast<uint32_t>(start_.incarnation);
+    options.raft.max_entry_bytes
+      = config_.task.max_payload_bytes + (size_t{1} << 20);
+    options.raft.max_inflight_bytes
+      = options.raft.max_inflight_entries * options.raft.max_entry_bytes;
+    options.dir = config_.data.dir;
+    options.reserve_bytes = config_.storage.reserve_bytes;
+    replicator_
+      = sys_.spawn<caf::detached>(state_replicator, options, log_disk, store);
+    watch(replicator_);
+    // The children of a leader live only while it leads.
+    auto leads = false;
+    self_->request(replicator_, lead_timeout, atom::lead::value)
+      .receive([&](uint64_t) { leads = true; },
+               [&](caf::error& why) {
+                 log::error("node {} cannot lead: {}", config_.node.id,
+                            sys_.render(why));
+               });
+    if (!leads)
+      return;
+    task_tracker_options follow;
+    follow.lease = config_.lease.duration;
+    follow.stop_grace = config_.task.term_grace + std::chrono::seconds{5};
+    tracker_ = sys_.spawn(task_tracker, follow, store, replicator_);
+    watch(tracker_);
+    job_scheduler_options accept;
+    accept.max_payload_bytes = config_.task.max_payload_bytes;
+    scheduler_
+      = sys_.spawn(job_scheduler, accept, store, replicator_, tracker_);
+    watch(scheduler_);
+  }
+
+  std::optional<uint16_t> publish() {
+    auto& where = config_.node.listen;
+    auto port = sys_.middleman().publish(directory_, where.port,
+                                         where.host.c_str(), true);
+    if (port)
+      return *port;
+    log::error("{}: cannot listen on {}: {}", config_.where("node.listen"),
+               to_string(where), sys_.render(port.error()));
+    return std::nullopt;
+  }
+
+  void start_worker() {
+    executor_options options;
+    options.node = config_.node.id;
+    options.incarnation = start_.incarnation;
+    options.labels = label_list(config_);
+    options.slots = config_.worker.slots;
+    options.data_dir = config_.data.dir;
+    options.keepalive = config_.keepalive.interval;
+    options.term_grace = config_.task.term_grace;
+    options.kinds = std::move(kinds_);
+    options.kinds.push_back(checksum_kind());
+    if (start_.launcher_fd >= 0) {
+      launcher_ = sys_.spawn<caf::detached>(launcher_link, start_.launcher_fd);
+      watch(launcher_);
+      options.starters.emplace("exec", exec_starter(sys_, commands()));
+    }
+    executor_managers managers;
+    if (config_.worker.managers.empty()) {
+      managers.local = directory_;
+    } else {
+      worker_link_options dial;
+      dial.managers = config_.worker.managers;
+      link_ = sys_.spawn(worker_link, dial,
+                         net::spawn_dialler(sys_, dial.patience));
+      managers.link = link_;
+    }
+    executor_ = sys_.spawn(executor, std::move(options), std::move(managers));
+    watch(executor_);
+  }
+
+  exec_settings commands() const {
+    exec_settings x;
+    x.launcher = launcher_;
+    auto& managers = config_.worker.managers;
+    x.client_address
+      = managers.empty() ? to_string(listening_) : to_string(managers.front());
+    return x;
+  }
+
+  caf::actor_system& sys_;
+  caf::scoped_actor self_;
+  const node_config& config_;
+  node_start start_;
+  std::vector<task_kind> kinds_;
+  host_port listening_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int> failure_ = 0;
+
+  state_replicator_actor replicator_;
+  local_task_tracker_actor tracker_;
+  local_job_scheduler_actor scheduler_;
+  directory_actor directory_;
+  launcher_actor launcher_;
+  worker_link_actor link_;
+  executor_actor executor_;
+};
+
+/// Waits for SIGTERM or SIGINT.
+void await_signal(const sigset_t& signals) {
+  auto signal = 0;
+  while (sigwait(&signals, &signal) != 0)
+    ; // EINTR
+}
+
+} // namespace
+
+int run_node(const node_config& config, node_start start,
+             std::vector<task_kind> kinds) {
+  // Before any thread exists, so that all of them leave these to sigwait.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  log::init(to_string(config.log.level), config.node.id);
+  system_config cfg{config};
+  caf::actor_system sys{cfg};
+  node parts{sys, config, std::move(start), std::move(kinds)};
+  auto code = parts.start();
+  if (!code) {
+    await_signal(signals);
+    code = parts.failure();
+  }
+  if (*code == exit_code::gave_up)
+    std::_Exit(*code); // What is durable is durable; the rest is in doubt.
+  watchdog limit{config.keeper.stop_timeout, exit_code::gave_up};
+  log::info("node {} stops", config.node.id);
+  parts.stop();
+  log::info("node {} has stopped", config.node.id);
+  // Everything is durable, and the end of the actor system waits for peers.
+  std::_Exit(*code);
+}
+
+} // namespace coppice

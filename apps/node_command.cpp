@@ -1,0 +1,110 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "apps/node_command.hpp"
+
+#include "actors/node.hpp"
+#include "apps/keeper.hpp"
+#include "config/data_folder.hpp"
+#include "config/options.hpp"
+#include "runtime/launch/unique_fd.hpp"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+constexpr int usage = 2;
+
+int complain(const error& why) {
+  std::fprintf(stderr, "coppice node: %s\n", why.message.c_str());
+  return usage;
+}
+
+/// Finds out whether the node will be able to listen, and listens nowhere.
+result<> check_listen(const node_config& config) {
+  auto& where = config.node.listen;
+  auto cannot = [&](const std::string& why) {
+    return error{ec::system_failure, config.where("node.listen")
+                                       + ": cannot listen on "
+                                       + to_string(where) + ": " + why};
+  };
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  auto rc = ::getaddrinfo(where.host.c_str(),
+                          std::to_string(where.port).c_str(), &hints, &found);
+  if (rc != 0)
+    return cannot(::gai_strerror(rc));
+  std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> list{found,
+                                                            &::freeaddrinfo};
+  unique_fd fd{::socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  auto on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (::bind(fd.get(), list->ai_addr, list->ai_addrlen) != 0
+      || ::listen(fd.get(), 1) != 0)
+    return cannot(errno == EADDRINUSE
+                    ? "somebody listens there already; choose another port, or "
+                      "end who does"
+                    : std::strerror(errno));
+  return ok();
+}
+
+/// The node process: serves until its keeper stops it.
+int serve(const node_config& config, const node_environment& environment,
+          const std::vector<task_kind>& kinds) {
+  node_start start;
+  start.incarnation = environment.incarnation;
+  start.launcher_fd = environment.launcher;
+  start.ready = [fd = environment.ready](uint16_t) {
+    // Who is told may be gone; then this process is about to be as well.
+    [[maybe_unused]] auto written = ::write(fd, "r", 1);
+  };
+  return run_node(config, std::move(start), kinds);
+}
+
+void print_help() {
+  std::printf("Starts a node and keeps it running.\n\n"
+              "Usage: coppice node --config FILE [--SECTION.KEY=VALUE ...]\n\n"
+              "An option can stand in the file (a line \"key = value\" below "
+              "\"[section]\")\nand on the command line, which wins.\n\n"
+              "Options:\n%s\n"
+              "Exit codes: 0 stopped; 1 the node crashed too often; 2 usage, "
+              "configuration,\nport or data folder.\n\n"
+              "Example: coppice node --config config/single.conf "
+              "--worker.slots=8\n",
+              option_help().c_str());
+}
+
+} // namespace
+
+int run_node_command(const std::vector<std::string>& args,
+                     std::vector<task_kind> kinds) {
+  auto parsed = parse_node_arguments(args);
+  if (!parsed)
+    return complain(parsed.error());
+  if (parsed.value().help) {
+    print_help();
+    return 0;
+  }
+  auto config = load(parsed.value().config_file, parsed.value().overrides);
+  if (!config)
+    return complain(config.error());
+  if (auto usable = check_listen(config.value()); !usable)
+    return complain(usable.error());
+  return run_keeper(config.value(), [&](const node_environment& x) {
+    return serve(config.value(), x, kinds);
+  });
+}
+
+} // namespace coppice
