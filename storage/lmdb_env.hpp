@@ -46,8 +46,8 @@ struct lmdb_options {
 /// copied, and a transaction begins and ends within one call.
 ///
 /// All members may be called from any thread, writers wait for each other. But
-/// do not call `write` or `open_table` inside of `read` or `write`: growing the
-/// map waits until no transaction is left.
+/// call none inside of `read` or `write`: growing the map waits until no
+/// transaction is left, and nobody overtakes it.
 class lmdb_env {
 public:
   // -- member types -----------------------------------------------------------
@@ -106,7 +106,8 @@ public:
 
   /// Returns the system's or LMDB's code of the last `write` that failed, 0 if
   /// the last one succeeded. `ENOSPC` can pass, after `EIO` the process should
-  /// end.
+  /// end: a write cut short by a full disk, for which LMDB says `EIO`, is told
+  /// as `ENOSPC` here.
   int last_write_code() const noexcept;
 
   const std::filesystem::path& dir() const noexcept;
