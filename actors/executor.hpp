@@ -95,8 +95,8 @@ struct executor_state {
   /// The connection to a manager.
   struct connection {
     phase state = phase::searching;
-    /// Counts them; answers to an earlier one are ignored.
-    uint64_t epoch = 0;
+    /// Counts them from 1; answers to an earlier one are ignored.
+    uint64_t epoch = 1;
     directory_actor directory;
     job_scheduler_actor scheduler;
     task_tracker_actor tracker;

@@ -22,6 +22,7 @@ CAF_TEST(a worker says hello and offers all its slots) {
   auto& hello = script->hellos[0];
   CAF_CHECK_EQUAL(hello.node(), "n1");
   CAF_CHECK_EQUAL(hello.incarnation(), 7u);
+  CAF_CHECK_EQUAL(hello.connection(), 1u);
   CAF_CHECK_EQUAL(hello.protocol(), protocol_version);
   CAF_CHECK_EQUAL(hello.slots(), 4u);
   CAF_CHECK_EQUAL(hello.kinds_size(), 4); // fake, noop, sleep, sole
@@ -104,6 +105,7 @@ CAF_TEST(a finish is sent on each new connection until it is acknowledged) {
   for (size_t i = 2; i < 5; ++i) {
     self->send(aut, directory);
     consume_messages();
+    CAF_CHECK_EQUAL(script->hellos.back().connection(), i);
     CAF_CHECK_EQUAL(script->hellos.back().holds_size(), 1);
     CAF_CHECK_EQUAL(script->finishes().size(), i);
   }

@@ -33,7 +33,8 @@ struct config : caf::actor_system_config {
   }
 };
 
-directory_actor::behavior_type fake_directory(directory_actor::pointer) {
+// CAF dereferences a null pointer where a function has no argument.
+directory_actor::behavior_type fake_directory(directory_actor::pointer, int) {
   return {
     [](const proto::Request&) {
       proto::Reply reply;
@@ -75,7 +76,7 @@ private:
 // Two systems in one process, over real sockets.
 struct fixture {
   fixture() : self(worker) {
-    directory = manager.spawn(fake_directory);
+    directory = manager.spawn(fake_directory, 0);
     auto port = manager.middleman().publish(directory, 0, "127.0.0.1", true);
     CAF_REQUIRE(port);
     manager_port = *port;
@@ -149,9 +150,11 @@ CAF_TEST(nobody there is an error soon) {
 }
 
 CAF_TEST(an actor of another interface is no manager) {
-  auto api = manager.spawn([]() -> api_actor::behavior_type {
-    return {[](const proto::Request&) { return proto::Reply{}; }};
-  });
+  auto api = manager.spawn(
+    [](api_actor::pointer, int) -> api_actor::behavior_type {
+      return {[](const proto::Request&) { return proto::Reply{}; }};
+    },
+    0);
   auto port = manager.middleman().publish(api, 0, "127.0.0.1", true);
   CAF_REQUIRE(port);
   start({*port});
