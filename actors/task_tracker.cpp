@@ -5,6 +5,7 @@
 
 #include "actors/replies.hpp"
 #include "runtime/log.hpp"
+#include "runtime/task/explain.hpp"
 #include "storage/task_query.hpp"
 #include "storage/task_tables.hpp"
 
@@ -27,6 +28,29 @@ std::chrono::milliseconds total_left(const clocks& limits,
                                      int64_t first_leased_ms) {
   return limits.total
          - std::chrono::milliseconds{wall_clock_ms() - first_leased_ms};
+}
+
+/// Says how an attempt ended whose clock ran out for good.
+proto::FinishCommand::Item judgement(const lease_book::expiry& x) {
+  proto::FinishCommand::Item item;
+  assign_ref(*item.mutable_id(), x.key.task);
+  item.set_attempt(x.key.attempt);
+  item.set_started(true); // Nobody can know that it did not.
+  item.set_reason(x.reason);
+  auto fail = [&](const char* code, const std::string& message) {
+    item.set_outcome(proto::FAILED);
+    item.mutable_error()->set_code(code);
+    item.mutable_error()->set_message(message);
+  };
+  if (x.reason == proto::TOTAL_TIMEOUT)
+    item.set_outcome(proto::TIMED_OUT);
+  else if (x.reason == proto::CANCEL_REQUESTED)
+    item.set_outcome(proto::CANCELLED);
+  else if (x.reason == proto::STALLED)
+    fail("stalled", "progress stood still for too long");
+  else
+    fail("lease_expired", "node " + x.worker.node + " was silent for too long");
+  return item;
 }
 
 /// Parses the ids of a request.
@@ -166,9 +190,17 @@ void task_tracker_state::reconcile(const proto::Hello& x, proto::Welcome& out) {
       assign_ref(*out.add_cancelled(), key);
     }
   }
-  for (auto& key : held)
-    if (leased.count(key) == 0)
-      assign_ref(*out.add_obsolete(), key);
+  for (auto& key : held) {
+    if (leased.count(key) > 0)
+      continue;
+    assign_ref(*out.add_obsolete(), key);
+    // Goes through the log to be refused there, and counted.
+    auto* item = lost.add_items();
+    assign_ref(*item->mutable_id(), key.task);
+    item->set_attempt(key.attempt);
+    item->set_outcome(proto::FAILED);
+    item->set_reporter(x.node());
+  }
   judge(std::move(lost));
 }
 
@@ -343,30 +375,21 @@ void task_tracker_state::on_tick() {
 
 void task_tracker_state::expire(const std::vector<lease_book::expiry>& xs) {
   proto::FinishCommand ended;
+  std::map<std::pair<std::string, proto::Reason>, size_t> counts;
   for (auto& x : xs) {
     if (!x.final) {
       stop_attempt(x.worker, x.key, x.reason);
       continue;
     }
-    log::warn("{} gives attempt {} on node {} up: {}", name, to_string(x.key),
-              x.worker.node, proto::Reason_Name(x.reason));
-    auto* item = ended.add_items();
-    assign_ref(*item->mutable_id(), x.key.task);
-    item->set_attempt(x.key.attempt);
-    item->set_started(true); // Nobody can know that it did not.
-    item->set_reason(x.reason);
-    item->set_outcome(x.reason == proto::TOTAL_TIMEOUT      ? proto::TIMED_OUT
-                      : x.reason == proto::CANCEL_REQUESTED ? proto::CANCELLED
-                                                            : proto::FAILED);
-    if (item->outcome() == proto::FAILED) {
-      auto lease = x.reason == proto::LEASE_EXPIRED;
-      item->mutable_error()->set_code(lease ? "lease_expired" : "stalled");
-      item->mutable_error()->set_message(
-        lease ? "node " + x.worker.node + " was silent for too long"
-              : "progress stood still for too long");
-    }
-    stop_attempt(x.worker, x.key, proto::LEASE_EXPIRED);
+    *ended.add_items() = judgement(x);
+    ++counts[{x.worker.node, x.reason}];
+    // A silent node is told when it reports again.
+    if (x.reason != proto::LEASE_EXPIRED)
+      stop_attempt(x.worker, x.key, proto::LEASE_EXPIRED);
   }
+  for (auto& [what, n] : counts)
+    log::warn("{} gives {} attempts on node {} up: {}", name, n, what.first,
+              describe(what.second));
   judge(std::move(ended));
 }
 

@@ -93,7 +93,8 @@ void await_all(client& c, const std::vector<std::string>& last) {
   for (auto& id : last)
     request.mutable_get()->add_ids(id);
   auto done = eventually([&] {
-    for (auto& item : ask(c, request).get().items())
+    auto reply = ask(c, request);
+    for (auto& item : reply.get().items())
       if (item.task().state() != proto::SUCCEEDED)
         return false;
     return true;

@@ -56,12 +56,14 @@ CAF_TEST(the same key names the same task after a crash) {
     auto c = connect(node);
     first = submit(*c, {noop("k1")}).at(0);
     node.signal_node(SIGKILL);
-    CAF_CHECK_EQUAL(submit(*c, {noop("k1")}).at(0), first);
+    auto again = submit(*c, {noop("k1")});
+    CAF_CHECK_EQUAL(again.at(0), first);
   }
   node.kill_both();
   node.start();
   auto c = connect(node);
-  CAF_CHECK_EQUAL(submit(*c, {noop("k1")}).at(0), first);
+  auto again = submit(*c, {noop("k1")});
+  CAF_CHECK_EQUAL(again.at(0), first);
   auto other = noop("k1");
   other.set_priority(3);
   proto::Request request;

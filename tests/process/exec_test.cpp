@@ -110,11 +110,12 @@ CAF_TEST(a running command is cancelled and its output can be read) {
   auto id = submit(*c, {exec({"/bin/sh", "-c", "echo hello; exec sleep 1000"})})
               .at(0);
   auto said_hello = [&] {
-    auto r = coppice({"logs", "--connect", node.address(), id});
+    auto r = run_coppice({"logs", "--connect", node.address(), id});
     return r.code == 0 && r.out == "hello\n";
   };
   CAF_CHECK(eventually(said_hello));
-  CAF_CHECK_EQUAL(coppice({"cancel", "--connect", node.address(), id}).code, 0);
+  CAF_CHECK_EQUAL(run_coppice({"cancel", "--connect", node.address(), id}).code,
+                  0);
   CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::CANCELLED);
 }
 
@@ -132,12 +133,12 @@ CAF_TEST(a command that cannot start says why) {
 
 CAF_TEST(the end of a wait is the end of the task) {
   node.start();
-  connect(node)->connect();
+  CAF_REQUIRE(connect(node)->connect());
   auto address = node.address();
   CAF_CHECK_EQUAL(
-    coppice({"run", "--connect", address, "--wait", "--", "true"}).code, 0);
-  CAF_CHECK_EQUAL(coppice({"run", "--connect", address, "--attempts", "1",
-                           "--wait", "--", "false"})
+    run_coppice({"run", "--connect", address, "--wait", "--", "true"}).code, 0);
+  CAF_CHECK_EQUAL(run_coppice({"run", "--connect", address, "--attempts", "1",
+                               "--wait", "--", "false"})
                     .code,
                   1);
 }

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -172,8 +173,8 @@ command_result run_program(const std::vector<std::string>& argv,
           out.text(), err.text()};
 }
 
-command_result coppice(const std::vector<std::string>& args,
-                       const std::string& input) {
+command_result run_coppice(const std::vector<std::string>& args,
+                           const std::string& input) {
   std::vector<std::string> argv{COPPICE_BINARY};
   argv.insert(argv.end(), args.begin(), args.end());
   return run_program(argv, input);
@@ -225,6 +226,10 @@ void real_node::start() {
 
 int real_node::stop() {
   ::kill(keeper_, SIGTERM);
+  return wait();
+}
+
+int real_node::wait() {
   auto status = 0;
   auto pid = std::exchange(keeper_, -1);
   if (!eventually([&] { return ::waitpid(pid, &status, WNOHANG) == pid; })) {
@@ -288,7 +293,8 @@ std::vector<std::string> submit(client& c,
     request.mutable_submit()->add_specs(x.SerializeAsString());
   }
   std::vector<std::string> ids;
-  for (auto& item : ask(c, request).submit().items()) {
+  auto reply = ask(c, request);
+  for (auto& item : reply.submit().items()) {
     if (item.has_error())
       throw std::runtime_error{"refused: " + item.error().message()};
     ids.push_back(item.id());

@@ -54,8 +54,8 @@ struct command_result {
 
 /// Runs the real `coppice` and waits for it.
 /// @param input What it reads from its standard input.
-command_result coppice(const std::vector<std::string>& args,
-                       const std::string& input = {});
+command_result run_coppice(const std::vector<std::string>& args,
+                           const std::string& input = {});
 
 /// Runs any program and waits for it.
 command_result run_program(const std::vector<std::string>& argv,
@@ -81,6 +81,10 @@ public:
   /// Ends the keeper with SIGTERM.
   /// @returns Its exit code, or -1 if it did not end.
   int stop();
+
+  /// Waits until the keeper ends.
+  /// @returns Its exit code, or -1 if it does not end.
+  int wait();
 
   /// Sends *signal* to the node process.
   /// @returns Its process id, or nothing if there was none.

@@ -128,7 +128,8 @@ private:
     proto::Request request;
     request.mutable_nodes();
     uint32_t n = 0;
-    for (auto& node : ask(c, request).nodes().nodes())
+    auto reply = ask(c, request);
+    for (auto& node : reply.nodes().nodes())
       if (node.connected())
         n += node.leased();
     return n;
@@ -218,7 +219,8 @@ private:
     proto::Request request;
     request.mutable_nodes();
     uint64_t n = 0;
-    for (auto& node : ask(c, request).nodes().nodes())
+    auto reply = ask(c, request);
+    for (auto& node : reply.nodes().nodes())
       n += node.fenced();
     return n;
   }
