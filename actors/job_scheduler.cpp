@@ -133,6 +133,7 @@ job_scheduler_state::submit(proto::SubmitRequest& request) {
                    "a submit carries at most 1000 tasks, this one has "
                      + std::to_string(request.specs_size()));
   auto batch = std::make_shared<submission>();
+  batch->reply.mutable_submit(); // Also the answer to no specs at all.
   std::vector<part> parts;
   for (auto i = 0; i < request.specs_size(); ++i) {
     auto& reply = *batch->reply.mutable_submit()->add_items();
@@ -153,13 +154,19 @@ job_scheduler_state::submit(proto::SubmitRequest& request) {
     return std::move(batch->reply);
   batch->open_parts = parts.size();
   batch->promise = self->make_response_promise<proto::Reply>();
-  for (auto& x : parts)
-    self->request(replicator, options.proposal_timeout, std::move(x.command))
-      .then([this, batch, first = x.first](
-              proto::Outcome& outcome) { submitted(*batch, first, outcome); },
-            [this, batch](caf::error& err) {
-              submit_failed(*batch, unknown_outcome(err));
-            });
+  // Without a deadline, as all that the leader has to know the outcome of: what
+  // is applied late is queued or leased all the same.
+  for (auto& x : parts) {
+    auto n = static_cast<size_t>(x.command.submit().items_size());
+    self->request(replicator, caf::infinite, std::move(x.command))
+      .then(
+        [this, batch, first = x.first, n](proto::Outcome& outcome) {
+          submitted(*batch, first, n, outcome);
+        },
+        [this, batch, first = x.first, n](caf::error& err) {
+          submit_failed(*batch, first, n, unknown_outcome(err));
+        });
+  }
   return batch->promise;
 }
 
@@ -200,10 +207,10 @@ void job_scheduler_state::fill(proto::SubmitCommand::Item& out,
   out.set_lease_to_incarnation(item.claimed->incarnation);
 }
 
-void job_scheduler_state::submitted(submission& batch, size_t first,
+void job_scheduler_state::submitted(submission& batch, size_t first, size_t n,
                                     const proto::Outcome& outcome) {
   if (outcome.has_error())
-    return submit_failed(batch, outcome.error());
+    return submit_failed(batch, first, n, outcome.error());
   deliveries out;
   for (auto i = 0; i < outcome.submit().items_size(); ++i) {
     auto& item = batch.items[first + static_cast<size_t>(i)];
@@ -226,7 +233,6 @@ void job_scheduler_state::item_submitted(accepted& item,
                                          deliveries& out) {
   if (item.claimed)
     queue.claim_settled(*item.claimed, said.leased());
-  item.claim_open = false;
   if (said.leased()) {
     auto& to = out[*item.claimed];
     add_lease(to, from_ref(said.id()), 1, *item.claimed, item.spec,
@@ -254,11 +260,12 @@ void job_scheduler_state::add_lease(delivery& to, const task_id& task,
                        first_leased_ms});
 }
 
-void job_scheduler_state::submit_failed(submission& batch,
-                                        const proto::Error& why) {
-  for (auto& item : batch.items)
-    if (item.claimed && std::exchange(item.claim_open, false))
-      queue.claim_settled(*item.claimed, false);
+void job_scheduler_state::submit_failed(submission& batch, size_t first,
+                                        size_t n, const proto::Error& why) {
+  // The other parts settle their own claims.
+  for (auto i = first; i < first + n; ++i)
+    if (auto& claimed = batch.items[i].claimed)
+      queue.claim_settled(*claimed, false);
   if (std::exchange(batch.failed, true))
     return;
   proto::Reply reply;
@@ -356,7 +363,7 @@ void job_scheduler_state::on_dispatch() {
     return;
   if (round->picks.size() == options.max_leases)
     schedule_dispatch(); // There may be more.
-  self->request(replicator, options.proposal_timeout, std::move(command))
+  self->request(replicator, caf::infinite, std::move(command))
     .then([this, round](proto::Outcome& outcome) { leased(*round, outcome); },
           [this, round](caf::error& err) {
             lease_failed(*round, unknown_outcome(err).message());

@@ -31,8 +31,6 @@ using job_scheduler_impl
 struct job_scheduler_options {
   /// The largest encoded spec that is accepted.
   size_t max_payload_bytes = size_t{1} << 20;
-  /// After this long without an answer a proposal's outcome is unknown.
-  std::chrono::milliseconds proposal_timeout{30'000};
   /// The most tasks that one command leases.
   size_t max_leases = 1'000;
 };
@@ -57,8 +55,6 @@ struct job_scheduler_state {
     int place = 0;
     /// Who runs it at once, if a pull waits for it.
     std::optional<worker_key> claimed;
-    /// The claim is not settled.
-    bool claim_open = true;
     /// The encoded spec, for the assignment; only if claimed.
     std::string bytes;
     proto::TaskSpec spec;
@@ -117,8 +113,8 @@ struct job_scheduler_state {
 
   void fill(proto::SubmitCommand::Item& out, accepted& item);
 
-  /// Takes the outcome of the part that begins with item *first*.
-  void submitted(submission& batch, size_t first,
+  /// Takes the outcome of the part with the *n* items from *first* on.
+  void submitted(submission& batch, size_t first, size_t n,
                  const proto::Outcome& outcome);
 
   void item_submitted(accepted& item, const proto::SubmitOutcome::Item& said,
@@ -128,7 +124,9 @@ struct job_scheduler_state {
                  const worker_key& who, const proto::TaskSpec& spec,
                  int64_t first_leased_ms);
 
-  void submit_failed(submission& batch, const proto::Error& why);
+  /// @copydoc submitted
+  void submit_failed(submission& batch, size_t first, size_t n,
+                     const proto::Error& why);
 
   proto::Reply explain(const proto::ExplainRequest& x);
 

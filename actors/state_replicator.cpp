@@ -94,6 +94,9 @@ caf::result<uint64_t> state_replicator_state::on_lead() {
 
 void state_replicator_state::on_flush() {
   flush_scheduled = false;
+  // While the disk refuses, new commands stay where their bytes are limited.
+  if (failing)
+    return;
   propose_waiting();
   end_turn();
 }
@@ -117,6 +120,8 @@ void state_replicator_state::on_tick() {
   }
   if (std::exchange(stuck, false) || !backlog.empty())
     end_turn();
+  if (!failing && !waiting.empty() && !std::exchange(flush_scheduled, true))
+    self->send(self, atom::flush::value);
 }
 
 void state_replicator_state::on_exit() {
@@ -166,11 +171,7 @@ void state_replicator_state::end_turn() {
   if (!ended) {
     if (ended.error().code != ec::storage_failure)
       return fail(ended.error());
-    if (!std::exchange(stuck, true))
-      log::error("{} cannot write its log and tries again; nothing is "
-                 "answered meanwhile: {}",
-                 name, to_string(ended.error()));
-    return;
+    return struggle("log", ended.error());
   }
   if (ended.value().leadership_lost) {
     log::warn("{} lost the lead of term {}", name, ended.value().term);
@@ -181,10 +182,19 @@ void state_replicator_state::end_turn() {
   if (auto done = apply_committed(); !done) {
     if (done.error().code != ec::storage_failure)
       return fail(done.error());
-    log::error("{} cannot write its tables and tries again: {}", name,
-               to_string(done.error()));
+    return struggle("tables", done.error());
   }
+  if (std::exchange(failing, false))
+    log::info("{} can write again", name);
   answer_leads();
+}
+
+void state_replicator_state::struggle(const char* what, const error& why) {
+  stuck = true;
+  if (!std::exchange(failing, true))
+    log::error("{} cannot write its {} and tries again; nothing is answered "
+               "meanwhile: {}",
+               name, what, to_string(why));
 }
 
 result<> state_replicator_state::apply_committed() {

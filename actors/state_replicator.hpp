@@ -101,6 +101,9 @@ struct state_replicator_state {
   /// Makes everything durable, applies what is committed, answers.
   void end_turn();
 
+  /// Takes note that the disk refused to take *what*.
+  void struggle(const char* what, const error& why);
+
   result<> apply_committed();
 
   /// Applies *xs* in one go and answers whoever proposed them.
@@ -148,8 +151,11 @@ struct state_replicator_state {
 
   bool disk_full = false;
 
-  /// The last turn failed and is repeated by the timer.
+  /// The timer is to end a turn.
   bool stuck = false;
+
+  /// The disk refused the last turn.
+  bool failing = false;
 
   caf::actor_clock::time_point disk_checked;
 };

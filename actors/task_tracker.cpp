@@ -97,7 +97,7 @@ void task_tracker_state::watch(const attempt_key& key, const worker_key& who,
 
 template <class F>
 void task_tracker_state::propose(proto::Command x, F f) {
-  self->request(replicator, options.proposal_timeout, std::move(x))
+  self->request(replicator, caf::infinite, std::move(x))
     .then([f](proto::Outcome& outcome) mutable { f(outcome); },
           [f](caf::error& err) mutable {
             proto::Outcome failed;
@@ -141,9 +141,9 @@ proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
     return result;
   }
   bury_older({x.node(), x.incarnation()});
-  for (auto& fate : said.fates())
-    if (fate.state() == proto::WAITING)
-      next_due_ms = std::min(next_due_ms, fate.due_ms());
+  for (auto i = 0; i < said.fates_size(); ++i)
+    if (said.fates(i).state() == proto::WAITING)
+      waits(from_ref(said.released(i)), said.fates(i).due_ms());
   auto& w = workers[x.node()];
   w = worker{from, x.incarnation(), x.connection(), true, wall_clock_ms()};
   self->monitor(from);
@@ -246,32 +246,43 @@ caf::result<proto::ReportAck> task_tracker_state::on_report(proto::Report& x) {
   for (auto& item : command.finish().items())
     refs->push_back(to_attempt_key(item.id(), item.attempt()));
   auto promise = self->make_response_promise<proto::ReportAck>();
-  propose(std::move(command),
-          [this, refs, ack, promise](proto::Outcome& outcome) mutable {
-            if (outcome.has_error()) {
-              *ack.mutable_error() = outcome.error();
-            } else {
-              for (size_t i = 0; i < refs->size(); ++i) {
-                auto& key = (*refs)[i];
-                finished(to_ref(key.task), key.attempt,
-                         outcome.finish().items(static_cast<int>(i)));
-              }
-            }
-            promise.deliver(std::move(ack));
-          });
+  propose(std::move(command), [this, refs, ack,
+                               promise](proto::Outcome& outcome) mutable {
+    if (outcome.has_error()) {
+      *ack.mutable_error() = outcome.error();
+    } else {
+      for (size_t i = 0; i < refs->size(); ++i)
+        finished((*refs)[i], outcome.finish().items(static_cast<int>(i)));
+    }
+    promise.deliver(std::move(ack));
+  });
   return promise;
 }
 
-void task_tracker_state::finished(const proto::TaskRef& task, uint32_t attempt,
+void task_tracker_state::finished(const attempt_key& key,
                                   const proto::FinishOutcome::Item& fate) {
-  auto key = to_attempt_key(task, attempt);
-  if (fate.fenced())
+  if (fate.fenced()) {
+    // If it is watched, it is the current attempt, and of another node.
     log::debug("{} refuses the end of {}: not the current attempt", name,
                to_string(key));
-  // A fenced attempt is not watched either; a repeated end is over already.
+    return;
+  }
+  // A repeated end is over already.
   book.erase(key);
-  if (!fate.fenced() && fate.state() == proto::WAITING)
-    next_due_ms = std::min(next_due_ms, fate.due_ms());
+  if (fate.state() == proto::WAITING)
+    waits(key.task, fate.due_ms());
+}
+
+void task_tracker_state::waits(const task_id& id, int64_t due_ms) {
+  if (due_ms != 0) {
+    next_due_ms = std::min(next_due_ms, due_ms);
+    return;
+  }
+  // Without a pause it is in the queue already, and nothing wakes it.
+  auto row = store->read(
+    [&](const table_view& view, uint64_t) { return get_task(view, id); });
+  if (row && row.value())
+    mark_ready({{id.product, row.value()->task_class()}});
 }
 
 void task_tracker_state::judge(proto::FinishCommand items) {
@@ -291,8 +302,7 @@ void task_tracker_state::judge(proto::FinishCommand items) {
       return;
     }
     for (size_t i = 0; i < refs->size(); ++i)
-      finished(to_ref((*refs)[i].task), (*refs)[i].attempt,
-               outcome.finish().items(static_cast<int>(i)));
+      finished((*refs)[i], outcome.finish().items(static_cast<int>(i)));
   });
 }
 
@@ -303,7 +313,7 @@ task_tracker_state::on_save(proto::SaveCheckpoint& x) {
   auto promise = self->make_response_promise<proto::CheckpointOutcome>();
   auto key = to_attempt_key(x.chunk().id(), x.chunk().attempt());
   if (auto* held = book.find(key); x.chunk().last() && held)
-    if (!x.chunk().has_progress())
+    if (x.chunk().progress().changed_ms() == 0)
       *x.mutable_chunk()->mutable_progress() = held->progress;
   proto::Command command;
   command.mutable_checkpoint()->Swap(x.mutable_chunk());

@@ -36,8 +36,6 @@ struct task_tracker_options {
   std::chrono::milliseconds stop_grace{10'000};
   /// How often the clocks are looked at.
   std::chrono::milliseconds tick{100};
-  /// After this long without an answer a proposal's outcome is unknown.
-  std::chrono::milliseconds proposal_timeout{30'000};
   /// After this long a worker's part of a log is given up.
   std::chrono::milliseconds log_timeout{3'000};
 };
@@ -121,10 +119,14 @@ struct task_tracker_state {
   void judge(proto::FinishCommand items);
 
   /// Takes note of what became of attempts that ended.
-  void finished(const proto::TaskRef& task, uint32_t attempt,
-                const proto::FinishOutcome::Item& fate);
+  void finished(const attempt_key& key, const proto::FinishOutcome::Item& fate);
 
-  /// Proposes *x* and calls *f* with the outcome or an error.
+  /// Takes note that a task waits for its next attempt.
+  /// @param due_ms End of its pause, 0 if there is none.
+  void waits(const task_id& id, int64_t due_ms);
+
+  /// Proposes *x* and calls *f* with the outcome, or with an error if the log
+  /// is gone. There is no deadline: what is applied late must be known as well.
   template <class F>
   void propose(proto::Command x, F f);
 

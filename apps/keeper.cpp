@@ -274,6 +274,13 @@ private:
     launcher_ = -1;
     if (node_end_)
       return; // It has seen the node go, too.
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+      // So it has seen the node's end of the socket go: the node is ending,
+      // and if it is not, it has to. A process that exits keeps its code.
+      if (node_ > 0)
+        kill(node_, SIGKILL);
+      return;
+    }
     print("warn", "launcher ended with " + to_string(exit_of(status)));
     kill_node("cannot run without a launcher");
   }

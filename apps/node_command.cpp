@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -100,6 +101,11 @@ int run_node_command(const std::vector<std::string>& args,
   auto config = load(parsed.value().config_file, parsed.value().overrides);
   if (!config)
     return complain(config.error());
+  // Commands run in folders of their own and are given paths below this one.
+  auto& dir = config.value().data.dir;
+  std::error_code err;
+  if (auto absolute = std::filesystem::absolute(dir, err); !err)
+    dir = std::move(absolute);
   if (auto usable = check_listen(config.value()); !usable)
     return complain(usable.error());
   return run_keeper(config.value(), [&](const node_environment& x) {

@@ -51,17 +51,20 @@ void add_latest(const table_view& view, const task_id& id,
                 const proto::TaskRow& row, proto::Task& out) {
   if (row.attempt() == 0)
     return;
+  // What the next attempt begins with, or the current one began with.
+  auto goes_on = row.state() == proto::LEASED || row.state() == proto::WAITING;
+  if (auto head = goes_on ? get_checkpoint(view, id) : std::nullopt)
+    *out.mutable_progress() = head->progress();
   if (row.state() == proto::LEASED) {
     if (auto node = get_node(view, row.node()))
       out.set_node(node->name());
-    if (auto head = get_checkpoint(view, id))
-      *out.mutable_progress() = head->progress();
     return;
   }
   auto last = get_attempt(view, id, row.attempt());
   if (!last)
     return;
-  *out.mutable_progress() = last->progress();
+  if (!goes_on)
+    *out.mutable_progress() = last->progress();
   if (last->has_error())
     *out.mutable_error() = last->error();
   out.set_exit_status(last->exit_status());

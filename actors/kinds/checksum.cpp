@@ -59,6 +59,7 @@ public:
     stop_if_cancelled();
     state_.skipped += found.skipped;
     auto sum = take(list_.complete());
+    context_.progress(100, std::to_string(state_.files) + " files");
     return "files=" + std::to_string(state_.files)
            + " bytes=" + std::to_string(state_.bytes)
            + " skipped=" + std::to_string(state_.skipped) + " sha256=" + sum;

@@ -206,7 +206,9 @@ std::string render_standing(const proto::Task& x, unix_ms now) {
     result += ", next attempt in " + render_duration(x.due_ms() - now);
   if (x.cancel_requested() && !has_ended(x.state()))
     result += ", being cancelled";
-  if (auto why = reason_text(x.reason()); !why.empty())
+  // That of a live attempt is how the one before it ended.
+  auto live = x.state() == proto::LEASED || x.state() == proto::RUNNING;
+  if (auto why = reason_text(x.reason()); !live && !why.empty())
     result += " (" + why + ")";
   return result;
 }

@@ -54,7 +54,13 @@ int lines(const std::filesystem::path& file) {
 
 struct fixture {
   temp_folder folder;
-  real_node node{folder.path(), "n1", {{"worker.slots", "8"}}};
+  // A relative data folder, as in the sample configurations: what commands are
+  // told must hold in their own folders, too.
+  real_node node{
+    folder.path(),
+    "n1",
+    {{"worker.slots", "8"},
+     {"data.dir", std::filesystem::proximate(folder.path() / "n1").string()}}};
 };
 
 } // namespace

@@ -190,10 +190,12 @@ std::string read_file(const fs::path& file) {
 // -- real_node ----------------------------------------------------------------
 
 real_node::real_node(const fs::path& folder, std::string name,
-                     std::map<std::string, std::string> settings)
+                     std::map<std::string, std::string> settings,
+                     std::string binary)
   : folder_(folder),
     data_(folder / name),
     name_(std::move(name)),
+    binary_(std::move(binary)),
     port_(free_port()) {
   settings.try_emplace("node.id", name_);
   settings.try_emplace("node.listen", address());
@@ -217,9 +219,9 @@ void real_node::start() {
   auto in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   auto log = ::open((folder_ / (name_ + ".log")).c_str(),
                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  keeper_ = start_program({COPPICE_BINARY, "node", "--config",
-                           (folder_ / (name_ + ".conf")).string()},
-                          in, log, log);
+  keeper_ = start_program(
+    {binary_, "node", "--config", (folder_ / (name_ + ".conf")).string()}, in,
+    log, log);
   ::close(in);
   ::close(log);
 }

@@ -66,8 +66,10 @@ class real_node {
 public:
   /// @param folder Where its data, config file and log go.
   /// @param settings Options beside id, data folder and port.
+  /// @param binary The program; `coppice` or one with kinds of its own.
   real_node(const std::filesystem::path& folder, std::string name,
-            std::map<std::string, std::string> settings = {});
+            std::map<std::string, std::string> settings = {},
+            std::string binary = COPPICE_BINARY);
 
   /// Kills everything that is left of it.
   ~real_node();
@@ -123,6 +125,7 @@ private:
   std::filesystem::path folder_;
   std::filesystem::path data_;
   std::string name_;
+  std::string binary_;
   uint16_t port_;
   pid_t keeper_ = -1;
 };
