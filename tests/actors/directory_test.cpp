@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/directory.hpp"
+
+#include "tests/actors/manager_fixture.hpp"
+
+using namespace coppice;
+using namespace coppice::test;
+
+namespace {
+
+uint32_t number(ec x) {
+  return static_cast<uint32_t>(x);
+}
+
+struct fixture : manager_fixture {
+  /// A directory of a node that is no manager.
+  void start_worker_node() {
+    front = sys.spawn(directory,
+                      directory_options{"w1", "m1:7401", [this] { ++stops; }},
+                      local_job_scheduler_actor{}, local_task_tracker_actor{});
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(directory_tests, fixture)
+
+CAF_TEST(a worker is welcomed with the actors to speak to) {
+  start();
+  auto worker = make_worker();
+  hello(worker);
+  CAF_CHECK(!worker->welcome.has_error());
+  CAF_CHECK_EQUAL(worker->welcome.lease_ms(), 1'000);
+}
+
+CAF_TEST(a worker of another protocol is refused) {
+  start();
+  auto worker = make_worker();
+  proto::Hello out;
+  out.set_node("n1");
+  out.set_incarnation(1);
+  out.set_protocol(protocol_version + 1);
+  auto refused = std::make_shared<std::string>();
+  auto say_it = [=, to = front](caf::event_based_actor* client, int) {
+    client->request(to, caf::infinite, out, worker->handle)
+      .then([=](proto::Welcome& x, job_scheduler_actor& jobs,
+                task_tracker_actor& tasks) {
+        if (!jobs && !tasks)
+          *refused = x.error().message();
+      });
+  };
+  sys.spawn(say_it, 0);
+  consume_messages();
+  CAF_CHECK(refused->find("protocol 2") != std::string::npos);
+}
+
+CAF_TEST(a worker that nobody can register is told that it is not known) {
+  start();
+  self->send_exit(tracker, caf::exit_reason::kill);
+  consume_messages();
+  auto worker = make_worker();
+  hello(worker);
+  CAF_CHECK_EQUAL(worker->welcome.error().code(),
+                  number(ec::deadline_exceeded));
+}
+
+CAF_TEST(a node that is no manager says who is) {
+  start_worker_node();
+  auto reply = ask(submission(noop()));
+  CAF_CHECK_EQUAL(reply.error().code(), number(ec::not_leader));
+  CAF_CHECK(reply.error().message().find("m1:7401") != std::string::npos);
+  auto worker = make_worker();
+  hello(worker);
+  CAF_CHECK_EQUAL(worker->welcome.error().code(), number(ec::not_leader));
+}
+
+CAF_TEST(any node can be stopped) {
+  start_worker_node();
+  proto::Request x;
+  x.mutable_stop();
+  auto reply = ask(x);
+  CAF_CHECK_EQUAL(reply.stop().node(), std::string{"w1"});
+  CAF_CHECK_EQUAL(stops, 1);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
