@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <thread>
 #include <utility>
 
 namespace coppice {
@@ -29,6 +31,19 @@ constexpr int usage = 2;
 int complain(const error& why) {
   std::fprintf(stderr, "coppice node: %s\n", why.message.c_str());
   return usage;
+}
+
+/// How long a port may still belong to a node that was just killed.
+constexpr auto port_patience = std::chrono::seconds{2};
+
+/// @returns 0 or an error number.
+int try_listen(const addrinfo& where) {
+  unique_fd fd{::socket(where.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  auto on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  auto done = ::bind(fd.get(), where.ai_addr, where.ai_addrlen) == 0
+              && ::listen(fd.get(), 1) == 0;
+  return done ? 0 : errno;
 }
 
 /// Finds out whether the node will be able to listen, and listens nowhere.
@@ -49,16 +64,18 @@ result<> check_listen(const node_config& config) {
     return cannot(::gai_strerror(rc));
   std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> list{found,
                                                             &::freeaddrinfo};
-  unique_fd fd{::socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  auto on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (::bind(fd.get(), list->ai_addr, list->ai_addrlen) != 0
-      || ::listen(fd.get(), 1) != 0)
-    return cannot(errno == EADDRINUSE
-                    ? "somebody listens there already; choose another port, or "
-                      "end who does"
-                    : std::strerror(errno));
-  return ok();
+  auto deadline = std::chrono::steady_clock::now() + port_patience;
+  for (;;) {
+    auto code = try_listen(*list);
+    if (code == 0)
+      return ok();
+    if (code != EADDRINUSE)
+      return cannot(std::strerror(code));
+    if (std::chrono::steady_clock::now() > deadline)
+      return cannot("somebody listens there already; choose another port, or "
+                    "end who does");
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
 }
 
 /// The node process: serves until its keeper stops it.
