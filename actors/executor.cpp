@@ -87,7 +87,8 @@ void executor_state::on_tick() {
   abandon_stuck(now);
   stop_unrenewed();
   if (connected()) {
-    if (table.news() || now - reported_at >= keepalive_interval())
+    auto silent = now - reported_at >= keepalive_interval();
+    if (silent || (table.news() && link.in_flight < max_reports_in_flight))
       send_report();
     if (now - pulled_at >= keepalive_interval())
       send_pull();

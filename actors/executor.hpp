@@ -171,7 +171,11 @@ struct executor_state {
 
   void send_news();
 
+  /// Reports news, or that there is none.
   void send_report();
+
+  /// Says nothing but that this node lives.
+  void send_keepalive();
 
   void on_ack(uint64_t number, const proto::ReportAck& x,
               std::chrono::nanoseconds sent);
@@ -260,6 +264,9 @@ struct executor_state {
   // -- member variables -------------------------------------------------------
 
   static constexpr const char* name = "executor";
+
+  /// Reports with news that are not acknowledged.
+  static constexpr size_t max_reports_in_flight = 4;
 
   executor_impl::pointer self;
 

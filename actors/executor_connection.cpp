@@ -22,9 +22,6 @@ using namespace std::chrono_literals;
 /// While attempts run, news waits this long for more of its sort.
 constexpr auto flush_interval = 2ms;
 
-/// Reports on their way at the same time.
-constexpr size_t max_reports_in_flight = 4;
-
 /// No further tasks are asked for while more ends than this, per slot and
 /// beside a hundred, wait for their acknowledgement.
 constexpr size_t max_unacknowledged = 8;
@@ -220,9 +217,34 @@ void executor_state::send_news() {
     send_pull();
 }
 
+void executor_state::send_keepalive() {
+  proto::Report x;
+  x.set_node(options.node);
+  x.set_incarnation(options.incarnation);
+  reported_at = self->clock().now();
+  auto epoch = link.epoch;
+  auto sent = options.boot_time();
+  self
+    ->request(link.tracker, caf::duration{options.answer_timeout}, std::move(x))
+    .then(
+      [this, epoch, sent](const proto::ReportAck& ack) {
+        if (epoch != link.epoch)
+          return;
+        if (ack.has_error())
+          lose("a keep-alive is refused: " + ack.error().message());
+        else
+          link.renewed = std::max(link.renewed, sent);
+      },
+      [this, epoch](caf::error& err) {
+        if (epoch == link.epoch)
+          lose("a keep-alive is not answered: " + self->system().render(err));
+      });
+}
+
 void executor_state::send_report() {
+  // What a manager waits for its disk with must not hold back the sign of life.
   if (link.in_flight >= max_reports_in_flight)
-    return;
+    return send_keepalive();
   proto::Report x;
   x.set_node(options.node);
   x.set_incarnation(options.incarnation);
