@@ -22,7 +22,7 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 /// A keeper that was killed a moment ago may not have ended yet.
-constexpr auto dying_time = std::chrono::milliseconds{100};
+constexpr auto dying_time = std::chrono::milliseconds{2'000};
 
 error failed(const std::filesystem::path& file) {
   return {ec::system_failure,

@@ -16,7 +16,7 @@ namespace {
 const auto samples = std::vector<std::string>{"single", "manager", "worker"};
 
 std::filesystem::path sample(const std::string& name) {
-  auto root = std::filesystem::path{__FILE__}.parent_path() / ".." / "..";
+  auto root = std::filesystem::path{COPPICE_SOURCE_DIR};
   return root / "config" / (name + ".conf");
 }
 
