@@ -70,16 +70,19 @@ void tables::impl::flush_loop() {
       return;
     hurry = false;
     guard.unlock();
-    flush_once();
+    auto written = flush_once();
     guard.lock();
-    if (pending)
+    // Not `pending`: the next overlay may have been handed over already.
+    if (!written)
       wake.wait_for(guard, options.retry_pause,
                     [this] { return hurry || stopping; });
   }
 }
 
-void tables::impl::flush_once() {
+/// Returns whether the disk took it.
+bool tables::impl::flush_once() {
   auto written = write_frozen();
+  auto done = written.has_value();
   std::unique_ptr<overlay> dropped;
   if (written) {
     auto guard = lock.alone();
@@ -97,7 +100,7 @@ void tables::impl::flush_once() {
     }
   }
   flushed.notify_all();
-  // The memory goes here, when nobody waits for a lock any more.
+  return done; // The memory goes here, when nobody waits for a lock any more.
 }
 
 result<> tables::impl::write_frozen() {

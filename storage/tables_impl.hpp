@@ -60,7 +60,7 @@ struct tables::impl {
 
   void flush_loop();
 
-  void flush_once();
+  bool flush_once();
 
   result<> write_frozen();
 

@@ -228,6 +228,16 @@ CAF_TEST(a late flush has the index of what is in it and not of later changes) {
   CAF_CHECK_EQUAL(get("b"), "nothing");
 }
 
+CAF_TEST(a flush that succeeds is followed by the next without a pause) {
+  options.background = true;
+  options.retry_pause = 1h;
+  options.max_keys = 1;
+  open();
+  for (auto i = 0; i < 20'000; ++i)
+    put("k", std::to_string(i));
+  CAF_CHECK_EQUAL(get("k"), "19999");
+}
+
 CAF_TEST(nothing is applied while it is full and cannot be flushed) {
   for (auto background : {false, true}) {
     options.background = background;
