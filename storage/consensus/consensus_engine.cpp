@@ -90,12 +90,8 @@ struct flattener {
     y.pre_vote = x.pre_vote;
   }
 
-  void operator()(const install_snapshot& x) const {
-    y.type = RAFT_SHIM_INSTALL_SNAPSHOT;
-    y.term = x.term;
-    y.index = x.last.index;
-    y.index_term = x.last.term;
-    y.conf_index = x.configuration_index;
+  void operator()(const install_snapshot&) const {
+    // The driver answers it.
   }
 
   void operator()(const timeout_now& x) const {
@@ -123,7 +119,7 @@ peer_message from_shim(uint64_t self, const raft_shim_message& x) {
       y.body = vote_reply{x.term, x.granted, x.pre_vote};
       break;
     case RAFT_SHIM_INSTALL_SNAPSHOT:
-      y.body = install_snapshot{x.term, position, x.conf_index};
+      y.body = install_snapshot{x.term, position, x.conf_index, 0};
       break;
     default:
       y.body = timeout_now{x.term, position};
@@ -223,6 +219,9 @@ result<engine_update> consensus_engine::start(
 
 result<engine_update> consensus_engine::receive(const peer_message& x,
                                                 time_point now) {
+  // libraft would wait for the tables and take nothing meanwhile.
+  if (std::holds_alternative<install_snapshot>(x.body))
+    return engine_update{};
   // libraft looks at a vote's term through a union that holds something else
   // unless it is a candidate, and then may or may not believe it.
   if (std::holds_alternative<vote_reply>(x.body)
@@ -232,7 +231,7 @@ result<engine_update> consensus_engine::receive(const peer_message& x,
   // would step back behind the match index and send nothing ever after.
   auto* reply = std::get_if<append_reply>(&x.body);
   if (reply && reply->term == state().term && reply->rejected > 0
-      && reply->rejected <= raft_shim_match(raft_.get(), x.from))
+      && reply->rejected <= match_index(x.from))
     return engine_update{};
   raft_shim_message y{};
   y.peer = x.from;
@@ -316,6 +315,10 @@ uint64_t consensus_engine::last_index() const {
   return raft_shim_last_index(raft_.get());
 }
 
+uint64_t consensus_engine::match_index(uint64_t id) const {
+  return raft_shim_match(raft_.get(), id);
+}
+
 bool consensus_engine::transferring() const {
   return raft_shim_transferee(raft_.get()) != 0;
 }
@@ -323,38 +326,6 @@ bool consensus_engine::transferring() const {
 consensus_engine::time_point consensus_engine::deadline() const {
   auto ms = std::chrono::milliseconds{raft_shim_deadline(raft_.get())};
   return time_point{} + ms;
-}
-
-// -- configurations -----------------------------------------------------------
-
-result<std::string> encode_voters(std::vector<uint64_t> ids) {
-  std::sort(ids.begin(), ids.end());
-  if (ids.empty() || ids.front() == 0
-      || std::adjacent_find(ids.begin(), ids.end()) != ids.end())
-    return error{ec::invalid_argument,
-                 "the voters of a group need ids that differ and are not 0"};
-  void* data = nullptr;
-  size_t size = 0;
-  if (auto rc = raft_shim_encode(ids.data(), ids.size(), &data, &size); rc != 0)
-    return to_error(rc, "encode a configuration");
-  std::string result{static_cast<const char*>(data), size};
-  raft_shim_free(data);
-  return result;
-}
-
-result<std::vector<uint64_t>> decode_voters(std::string_view conf) {
-  std::vector<uint64_t> ids(16);
-  size_t n = 0;
-  for (;;) {
-    auto rc
-      = raft_shim_decode(conf.data(), conf.size(), ids.data(), ids.size(), &n);
-    if (rc != 0)
-      return error{ec::corrupt_store, "a configuration cannot be decoded"};
-    auto fits = n <= ids.size();
-    ids.resize(n);
-    if (fits)
-      return ids;
-  }
 }
 
 } // namespace coppice

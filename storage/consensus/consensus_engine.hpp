@@ -95,9 +95,9 @@ public:
                               const std::optional<log_base>& snapshot,
                               time_point now);
 
-  /// Takes a message from another member.
-  /// @pre At most its first entry is a configuration. A snapshot contains
-  ///      nothing that this member lacks.
+  /// Takes a message from another member. Ignores offers of a snapshot: those
+  /// are the driver's to answer.
+  /// @pre At most its first entry is a configuration.
   result<engine_update> receive(const peer_message& x, time_point now);
 
   /// Appends entries of the current term to the leader's log.
@@ -138,6 +138,10 @@ public:
 
   uint64_t last_index() const;
 
+  /// Returns up to where member *id* is known to have this leader's log; 0 if
+  /// that is unknown.
+  uint64_t match_index(uint64_t id) const;
+
   /// Returns whether the lead is being handed over: nothing can be submitted.
   bool transferring() const;
 
@@ -153,16 +157,5 @@ private:
 
   std::unique_ptr<raft_shim, deleter> raft_;
 };
-
-// -- configurations -----------------------------------------------------------
-
-/// Encodes a configuration in which all of *ids* vote. Equal sets give equal
-/// bytes.
-/// @returns `ec::invalid_argument` if an id is 0 or given twice.
-result<std::string> encode_voters(std::vector<uint64_t> ids);
-
-/// Reads the ids that vote.
-/// @returns `ec::corrupt_store` if *conf* is no configuration.
-result<std::vector<uint64_t>> decode_voters(std::string_view conf);
 
 } // namespace coppice

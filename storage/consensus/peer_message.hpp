@@ -41,11 +41,14 @@ struct vote_reply {
   bool pre_vote = false;
 };
 
-/// Announces a snapshot, because the log no longer reaches the follower.
+/// Offers the leader's tables, because its log no longer reaches the follower.
 struct install_snapshot {
   uint64_t term = 0;
-  log_position last; ///< The last entry in it.
+  log_position last; ///< The last entry in them.
   uint64_t configuration_index = 0;
+  /// The first entry that the leader still has: a follower that has all before
+  /// it needs no tables.
+  uint64_t first = 0;
 };
 
 /// Tells the follower to stand for election at once.

@@ -143,14 +143,6 @@ static void to_raft(raft_shim* self, const raft_shim_message* x,
       y->request_vote_result.features = FEATURE_CAPACITY;
       y->request_vote_result.capacity = CAPACITY;
       break;
-    case RAFT_SHIM_INSTALL_SNAPSHOT:
-      // Without tables and configuration: for a member that has all of it.
-      y->type = RAFT_INSTALL_SNAPSHOT;
-      y->install_snapshot.term = x->term;
-      y->install_snapshot.last_index = x->index;
-      y->install_snapshot.last_term = x->index_term;
-      y->install_snapshot.conf_index = x->conf_index;
-      break;
     default:
       y->type = RAFT_TIMEOUT_NOW;
       y->timeout_now.term = x->term;
@@ -273,6 +265,43 @@ int raft_shim_start(raft_shim* self, uint64_t now, uint64_t term, uint64_t vote,
   return step(self, now, &event, out);
 }
 
+static struct raft_server* find_self(raft_shim* self) {
+  struct raft_configuration* conf = &self->raft.configuration;
+  for (unsigned i = 0; i < conf->n; ++i)
+    if (conf->servers[i].id == self->raft.id)
+      return &conf->servers[i];
+  return NULL;
+}
+
+// Returns whether nobody else votes.
+static bool is_sole_voter(const raft_shim* self) {
+  const struct raft_configuration* conf = &self->raft.configuration;
+  bool votes = false;
+  for (unsigned i = 0; i < conf->n; ++i) {
+    if (conf->servers[i].role != RAFT_VOTER)
+      continue;
+    if (conf->servers[i].id != self->raft.id)
+      return false;
+    votes = true;
+  }
+  return votes;
+}
+
+// Steps with a request for a vote. libraft lets a member vote only if its own
+// log says that it may. But a candidate counts by its log, and may need the
+// vote of one that has not been told (Ongaro's thesis, 4.2.2).
+static int step_vote(raft_shim* self, uint64_t now, struct raft_event* event,
+                     raft_shim_update* out) {
+  struct raft_server* server = find_self(self);
+  int role = server == NULL ? RAFT_VOTER : server->role;
+  if (server != NULL)
+    server->role = RAFT_VOTER;
+  int rc = step(self, now, event, out);
+  if (server != NULL)
+    server->role = role;
+  return rc;
+}
+
 int raft_shim_receive(raft_shim* self, uint64_t now, const raft_shim_message* x,
                       raft_shim_update* out) {
   char address[32];
@@ -295,6 +324,13 @@ int raft_shim_receive(raft_shim* self, uint64_t now, const raft_shim_message* x,
   to_raft(self, x, &message);
   message.server_address = address_of(x->peer, address, sizeof(address));
   event.receive.message = &message;
+  if (message.type == RAFT_REQUEST_VOTE)
+    return step_vote(self, now, &event, out);
+  // It would lead the term of who sent this: see `raft_shim_timeout`.
+  if (message.type == RAFT_TIMEOUT_NOW && is_sole_voter(self)) {
+    memset(out, 0, sizeof(*out));
+    return 0;
+  }
   int rc = step(self, now, &event, out);
   // Being elected by this message persists a barrier, but carries no batch.
   if (rc == 0 && out->n_entries > 0 && !out->own_barrier)
@@ -324,7 +360,28 @@ int raft_shim_persisted(raft_shim* self, uint64_t now, uint64_t index,
 
 int raft_shim_timeout(raft_shim* self, uint64_t now, raft_shim_update* out) {
   struct raft_event event = {.type = RAFT_TIMEOUT};
-  return step(self, now, &event, out);
+  struct raft_server* server = find_self(self);
+  bool impatient = self->raft.state == RAFT_FOLLOWER
+                   && now >= raft_timeout(&self->raft);
+  bool forget = impatient && (server == NULL || server->role != RAFT_VOTER);
+  // libraft elects a sole voter without a new term, and so may give a term two
+  // leaders. What is not persisted yet makes it wait.
+  bool alone = impatient && is_sole_voter(self)
+               && self->raft.last_stored == raft_last_index(&self->raft);
+  if (alone) {
+    ++self->raft.current_term;
+    self->raft.voted_for = self->raft.id;
+  }
+  int rc = step(self, now, &event, out);
+  out->hard_state = out->hard_state || alone;
+  // libraft lets only those forget a leader who may stand for election, but
+  // asks everybody who has one for no vote.
+  if (forget) {
+    raft_free(self->raft.follower_state.current_leader.address);
+    self->raft.follower_state.current_leader.address = NULL;
+    self->raft.follower_state.current_leader.id = 0;
+  }
+  return rc;
 }
 
 int raft_shim_configuration(raft_shim* self, uint64_t now, uint64_t index,
@@ -411,7 +468,8 @@ const char* raft_shim_error(int code) {
 
 // -- configurations -----------------------------------------------------------
 
-int raft_shim_encode(const uint64_t* ids, size_t n, void** out, size_t* size) {
+int raft_shim_encode(const raft_shim_member* members, size_t n, void** out,
+                     size_t* size) {
   char address[32];
   struct raft_configuration conf;
   struct raft_buffer buf = {NULL, 0};
@@ -419,7 +477,9 @@ int raft_shim_encode(const uint64_t* ids, size_t n, void** out, size_t* size) {
   raft_configuration_init(&conf);
   for (size_t i = 0; rc == 0 && i < n; ++i)
     rc = raft_configuration_add(
-      &conf, ids[i], address_of(ids[i], address, sizeof(address)), RAFT_VOTER);
+      &conf, members[i].id,
+      address_of(members[i].id, address, sizeof(address)),
+      members[i].votes ? RAFT_VOTER : RAFT_STANDBY);
   if (rc == 0)
     rc = raft_configuration_encode(&conf, &buf);
   raft_configuration_close(&conf);
@@ -428,20 +488,18 @@ int raft_shim_encode(const uint64_t* ids, size_t n, void** out, size_t* size) {
   return rc;
 }
 
-int raft_shim_decode(const void* data, size_t size, uint64_t* out, size_t room,
-                     size_t* n) {
+int raft_shim_decode(const void* data, size_t size, raft_shim_member* out,
+                     size_t room, size_t* n) {
   struct raft_configuration conf;
   int rc = decode(data, size, &conf);
   *n = 0;
   if (rc != 0)
     return rc;
-  for (unsigned i = 0; i < conf.n; ++i) {
-    if (conf.servers[i].role != RAFT_VOTER)
-      continue;
-    if (*n < room)
-      out[*n] = conf.servers[i].id;
-    ++*n;
+  for (unsigned i = 0; i < conf.n && i < room; ++i) {
+    out[i].id = conf.servers[i].id;
+    out[i].votes = conf.servers[i].role == RAFT_VOTER;
   }
+  *n = conf.n;
   raft_configuration_close(&conf);
   return 0;
 }

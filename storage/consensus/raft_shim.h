@@ -45,7 +45,7 @@ enum {
   RAFT_SHIM_APPEND_REPLY,
   RAFT_SHIM_REQUEST_VOTE,
   RAFT_SHIM_VOTE_REPLY,
-  RAFT_SHIM_INSTALL_SNAPSHOT,
+  RAFT_SHIM_INSTALL_SNAPSHOT, ///< Sent only.
   RAFT_SHIM_TIMEOUT_NOW
 };
 
@@ -160,15 +160,23 @@ uint64_t raft_shim_match(const raft_shim* self, uint64_t id);
 /// Returns what a code means.
 const char* raft_shim_error(int code);
 
-/// Encodes a configuration in which all *ids* vote.
-/// @param out Receives memory that the caller gives to `raft_shim_free`.
-int raft_shim_encode(const uint64_t* ids, size_t n, void** out, size_t* size);
+/// A member of a group. One that does not vote gets all entries, but counts in
+/// no majority.
+typedef struct {
+  uint64_t id;
+  bool votes;
+} raft_shim_member;
 
-/// Reads the ids of those that vote.
-/// @param out Room for *room* ids.
-/// @param n Receives the number of voters, which may be larger.
-int raft_shim_decode(const void* conf, size_t size, uint64_t* out, size_t room,
-                     size_t* n);
+/// Encodes a configuration.
+/// @param out Receives memory that the caller gives to `raft_shim_free`.
+int raft_shim_encode(const raft_shim_member* members, size_t n, void** out,
+                     size_t* size);
+
+/// Reads the members of a configuration.
+/// @param out Room for *room* members.
+/// @param n Receives the number of members, which may be larger.
+int raft_shim_decode(const void* conf, size_t size, raft_shim_member* out,
+                     size_t room, size_t* n);
 
 void raft_shim_free(void* x);
 

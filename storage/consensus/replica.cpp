@@ -43,13 +43,14 @@ replica::replica(const replica_options& options, log_store& store,
 }
 
 result<replica> replica::start(const replica_options& options, log_store& store,
-                               log_position applied, time_point now) {
+                               const log_base& applied, time_point now) {
   auto image = prepare_log(options, store, applied);
   if (!image)
     return image.as_failure();
-  auto snapshot = snapshot_at(image.value(), applied.index);
+  auto index = applied.position.index;
+  auto snapshot = snapshot_at(image.value(), index);
   auto copy = image.value();
-  replica x{options, store, std::move(image.value()), applied.index};
+  replica x{options, store, std::move(image.value()), index};
   x.now_ = now;
   auto started = x.engine_.start(copy, snapshot, now);
   if (!started)
@@ -116,6 +117,64 @@ result<> replica::transfer(uint64_t to, time_point now) {
   return carry_out(std::move(started.value()), {});
 }
 
+result<log_position> replica::change_members(std::vector<member_record> xs,
+                                             time_point now) {
+  now_ = std::max(now_, now);
+  // Only after an entry of its own term: otherwise two leaders could change the
+  // same configuration in two ways, with majorities that do not meet (Ongaro,
+  // "Bug in single-server membership changes", raft-dev, 2015).
+  if (!ready_to_lead())
+    return not_leader();
+  if (configurations_.back().index > commit_index())
+    return error{ec::overloaded, "the members of this group are changing just "
+                                 "now; try again a little later"};
+  auto before = members();
+  if (!before)
+    return before.as_failure();
+  if (auto checked = check_change(before.value(), xs); !checked)
+    return checked.as_failure();
+  auto data = encode_members(std::move(xs));
+  if (!data)
+    return data.as_failure();
+  if (auto done = submit_proposals(); !done)
+    return done.as_failure();
+  auto entry = make_log_entry(engine_.state().term, entry_type::configuration,
+                              std::move(data.value()));
+  auto position = log_position{tail_.last() + 1, entry.term};
+  if (auto done = submit({&entry, 1}); !done)
+    return done.as_failure();
+  return position;
+}
+
+/// A voter must know that it is in the group, or it would refuse the vote by
+/// which the next leader could tell it. A leader must vote: libraft lets nobody
+/// stand for election whose own log says otherwise, and without it the change
+/// might never be committed.
+result<>
+replica::check_change(const std::vector<member_record>& before,
+                      const std::vector<member_record>& after) const {
+  if (!is_one_change(before, after))
+    return error{ec::invalid_argument,
+                 "the members of a group can only be changed one by one"};
+  if (std::find(after.begin(), after.end(), member_record{options_.id, true})
+      == after.end())
+    return error{ec::invalid_argument,
+                 "the leader of a group cannot leave it: hand the lead over "
+                 "before"};
+  for (auto& x : after) {
+    if (!x.votes || std::find(before.begin(), before.end(), x) != before.end())
+      continue;
+    if (std::find(before.begin(), before.end(), member_record{x.id, false})
+        == before.end())
+      return error{ec::invalid_argument,
+                   "a new member of a group may not vote at once"};
+    if (engine_.match_index(x.id) < configurations_.back().index)
+      return error{ec::overloaded, "member " + std::to_string(x.id)
+                                     + " has not caught up; try again later"};
+  }
+  return ok();
+}
+
 // -- input --------------------------------------------------------------------
 
 namespace {
@@ -147,9 +206,10 @@ result<> replica::receive(const peer_message& x, time_point now) {
                                            + " makes no sense"};
   if (entries)
     return step_append(x);
-  if (std::holds_alternative<install_snapshot>(x.body))
-    return step_snapshot(x);
-  return step(x, {});
+  if (!std::holds_alternative<install_snapshot>(x.body))
+    return step(x, {});
+  note_offer(x);
+  return ok();
 }
 
 result<> replica::step(const peer_message& x,
@@ -210,20 +270,18 @@ result<> replica::step_parts(const peer_message& x) {
   return ok();
 }
 
-/// Accepts the offer of a snapshot if this member has all that is in it: the
-/// leader did not know. The engine must not see another one, because it would
-/// wait for the tables, which nobody can send yet.
-result<> replica::step_snapshot(const peer_message& x) {
+/// Tells the leader what it may go on after: all that is committed here it has,
+/// too. If that is not in its log any more, this member needs its tables.
+void replica::note_offer(const peer_message& x) {
   auto& offer = std::get<install_snapshot>(x.body);
-  if (offer.term < engine_.state().term)
-    return ok();
-  auto index = offer.last.index;
-  auto has = index <= snapshot_
-             || (index <= tail_.last() && term_of(index) == offer.last.term);
-  if (has)
-    return step(x, {});
-  missing_snapshot_ = snapshot_offer{x.from, offer.last};
-  return ok();
+  auto term = engine_.state().term;
+  // The leader's sign of life brings its term.
+  if (offer.term != term)
+    return;
+  auto has = commit_index();
+  waiting_.push_back({options_.id, x.from, append_reply{term, 0, has}});
+  if (has < offer.first && has != offer.last.index)
+    missing_snapshot_ = snapshot_offer{x.from, offer.last};
 }
 
 result<> replica::tick(time_point now) {
@@ -281,6 +339,8 @@ void replica::cut(uint64_t index) {
 
 void replica::enqueue_messages(std::vector<engine_message>&& xs) {
   for (auto& x : xs) {
+    if (auto* offer = std::get_if<install_snapshot>(&x.message.body))
+      offer->first = first_index();
     if (x.entries == 0) {
       waiting_.push_back(std::move(x.message));
       continue;
@@ -476,13 +536,13 @@ result<> replica::trim(uint64_t index, time_point now) {
   }
   if (base == base_.position.index)
     return ok();
-  auto snapshot = log_base{{index, term_of(index)}, configuration_at(index)};
+  auto snapshot = position_at(index);
   auto compacted = engine_.compact(snapshot, entries, now_);
   if (!compacted)
     return compacted.as_failure();
   snapshot_ = index;
   auto gone = base - base_.position.index;
-  base_ = log_base{{base, term_of(base)}, configuration_at(base)};
+  base_ = position_at(base);
   heads_.erase(heads_.begin(), heads_.begin() + static_cast<ptrdiff_t>(gone));
   std::erase_if(configurations_, [this](const configuration_record& x) {
     return x.index < base_.configuration.index;
@@ -525,8 +585,15 @@ uint64_t replica::commit_index() const noexcept {
   return std::min(commit_, durable_index_);
 }
 
-result<std::vector<uint64_t>> replica::voters() const {
-  return decode_voters(configurations_.back().data);
+result<std::vector<member_record>> replica::members() const {
+  auto& newest = configurations_.back();
+  if (newest.index == 0)
+    return std::vector<member_record>{};
+  return decode_members(newest.data);
+}
+
+log_base replica::position_at(uint64_t index) const {
+  return {{index, term_of(index)}, configuration_at(index)};
 }
 
 error replica::not_leader() const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "runtime/error.hpp"
+#include "storage/consensus/configuration.hpp"
 #include "storage/consensus/consensus_engine.hpp"
 #include "storage/consensus/log_entry.hpp"
 #include "storage/consensus/log_tail.hpp"
@@ -28,7 +29,8 @@ struct replica_options {
   uint64_t id = 0;
 
   /// The first members of the group; one is enough. Read only if the log is
-  /// empty: later the log itself says who is a member.
+  /// empty: later the log itself says who is a member. Nobody: this member
+  /// waits until a leader takes it in.
   std::vector<uint64_t> voters;
 
   std::chrono::milliseconds election_timeout{500};
@@ -85,7 +87,8 @@ struct turn {
   bool leadership_lost = false;
 
   /// The leader's log no longer reaches this member: it needs the leader's
-  /// tables. Nobody can send them yet, so it stays behind and says so.
+  /// tables. Comes again until it has them: get them, give this replica up and
+  /// `start` another one on them.
   std::optional<snapshot_offer> missing_snapshot;
 };
 
@@ -111,13 +114,15 @@ public:
   /// Starts on what *store* has; an empty one gets the bootstrap entry.
   /// @param store Must outlive the replica.
   /// @param applied The last entry that the tables behind the log contain
-  ///        durably, {0, 0} if none. Nothing up to it is handed out again. Its
-  ///        term may be 0 if unknown.
+  ///        durably, 0 if none. Nothing up to it is handed out again. Its term
+  ///        may be 0 if unknown. The configuration is that of tables that came
+  ///        from a leader: if the log does not lead up to them it is dropped,
+  ///        and goes on after them.
   /// @returns `ec::corrupt_store` if log and tables do not fit together,
   ///          `ec::invalid_argument` if the options cannot work,
   ///          `ec::storage_failure`.
   static result<replica> start(const replica_options& options, log_store& store,
-                               log_position applied, time_point now);
+                               const log_base& applied, time_point now);
 
   // -- modifiers --------------------------------------------------------------
 
@@ -136,6 +141,16 @@ public:
   /// Hands the lead over to voter *to*, or to any if it is 0. Takes no
   /// proposals meanwhile; gives up after an election timeout.
   result<> transfer(uint64_t to, time_point now);
+
+  /// Makes *xs* the members of the group, from the entry on that is returned:
+  /// before it is committed, nothing tells whether it will be.
+  /// @returns `ec::not_leader` if this member does not lead, or has not proved
+  ///          it yet. `ec::invalid_argument` if it is not one change (see
+  ///          `is_one_change`), lets a stranger vote, or drops this member. `ec::overloaded` if
+  ///          the change before is not committed, or who is to vote has not
+  ///          caught up: try again.
+  result<log_position> change_members(std::vector<member_record> xs,
+                                      time_point now);
 
   /// Takes a message of another member.
   /// @returns `ec::protocol_violation` if it makes no sense (it is ignored), or
@@ -207,9 +222,19 @@ public:
     return base_.position.index + 1;
   }
 
-  /// Returns the members that vote, as the newest configuration in the log
-  /// says.
-  result<std::vector<uint64_t>> voters() const;
+  /// Returns the members as the newest configuration in the log says; nobody
+  /// if this member has not been taken in yet.
+  result<std::vector<member_record>> members() const;
+
+  /// Returns up to where member *id* is known to have this leader's log; 0 if
+  /// that is unknown.
+  uint64_t match_index(uint64_t id) const {
+    return engine_.match_index(id);
+  }
+
+  /// Returns what tables that end at *index* have to say to whom they are sent.
+  /// @pre `first_index() <= index + 1 && index <= delivered_index()`
+  log_base position_at(uint64_t index) const;
 
 private:
   // -- constructors, destructors, and assignment operators --------------------
@@ -225,7 +250,7 @@ private:
   result<> step(const peer_message& x, std::span<const log_entry> entries);
   result<> step_append(const peer_message& x);
   result<> step_parts(const peer_message& x);
-  result<> step_snapshot(const peer_message& x);
+  void note_offer(const peer_message& x);
   result<> carry_out(engine_update x, std::span<const log_entry> passed);
   void append(uint64_t first, std::span<const log_entry> xs);
   void cut(uint64_t index);
@@ -241,6 +266,8 @@ private:
   // -- properties -------------------------------------------------------------
 
   append_entries skip_committed(const append_entries& x) const;
+  result<> check_change(const std::vector<member_record>& before,
+                        const std::vector<member_record>& after) const;
   error not_leader() const;
   result<std::vector<log_entry>> read(uint64_t from, uint64_t to,
                                       size_t max_bytes) const;

@@ -38,6 +38,13 @@ uint64_t term_at(const log_image& x, uint64_t index) {
   return index == base.index ? base.term : x.heads[index - base.index - 1].term;
 }
 
+result<std::string> encode_first(const std::vector<uint64_t>& voters) {
+  std::vector<member_record> xs;
+  for (auto id : voters)
+    xs.push_back({id, true});
+  return encode_members(std::move(xs));
+}
+
 /// Writes the entry that every first member of the group begins with.
 result<log_image> bootstrap(const replica_options& options, log_store& store) {
   auto& ids = options.voters;
@@ -45,7 +52,7 @@ result<log_image> bootstrap(const replica_options& options, log_store& store) {
     return error{ec::invalid_argument,
                  "the log is empty, and this member is not one of the first "
                  "voters"};
-  auto conf = encode_voters(ids);
+  auto conf = encode_first(ids);
   if (!conf)
     return conf.as_failure();
   auto entry = make_log_entry(1, entry_type::configuration, conf.value());
@@ -58,9 +65,11 @@ result<log_image> bootstrap(const replica_options& options, log_store& store) {
   return store.load();
 }
 
-/// Drops a log that ends before the tables do, and lets it go on after them.
+/// Drops a log that does not lead up to the tables, and lets it go on after
+/// them.
 result<log_image> reset(const replica_options& options, log_store& store,
-                        const log_image& old, log_position applied) {
+                        const log_image& old, const log_base& tables) {
+  auto applied = tables.position;
   auto alone = options.voters.size() == 1;
   if (!alone && (blank(old) || applied.term == 0))
     return error{ec::corrupt_store,
@@ -70,9 +79,10 @@ result<log_image> reset(const replica_options& options, log_store& store,
   log_write x;
   auto term = std::max({old.state.term, applied.term, uint64_t{1}});
   x.state = old.state.term == term ? old.state : hard_state{term, 0};
-  auto conf = newest_configuration(old);
+  auto conf = tables.configuration.index != 0 ? tables.configuration
+                                              : newest_configuration(old);
   if (conf.index == 0) {
-    auto encoded = encode_voters(options.voters);
+    auto encoded = encode_first(options.voters);
     if (!encoded)
       return encoded.as_failure();
     conf = {applied.index, std::move(encoded.value())};
@@ -89,10 +99,18 @@ result<log_image> reset(const replica_options& options, log_store& store,
 /// log to two entries: one that only left for a follower, and its successor.
 result<log_image> begin_term(const replica_options& options, log_store& store,
                              log_image image) {
-  auto voters = decode_voters(newest_configuration(image).data);
-  if (!voters)
-    return voters.as_failure();
-  if (voters.value().size() != 1 || voters.value().front() != options.id)
+  auto& conf = newest_configuration(image);
+  if (conf.index == 0)
+    return image;
+  auto members = decode_members(conf.data);
+  if (!members)
+    return members.as_failure();
+  auto& xs = members.value();
+  auto is_other_voter
+    = [&](const member_record& x) { return x.votes && x.id != options.id; };
+  if (std::any_of(xs.begin(), xs.end(), is_other_voter)
+      || std::find(xs.begin(), xs.end(), member_record{options.id, true})
+           == xs.end())
     return image;
   image.state = {image.state.term + 1, options.id};
   log_write x;
@@ -102,16 +120,27 @@ result<log_image> begin_term(const replica_options& options, log_store& store,
   return image;
 }
 
+/// Returns whether the log has the last entry of the tables. If they came from
+/// a leader, another entry in its place is not a committed one.
+bool leads_to(const log_image& x, const log_base& tables) {
+  auto applied = tables.position;
+  if (x.last_index() < applied.index)
+    return false;
+  return tables.configuration.index == 0 || applied.index < x.base.position.index
+         || term_at(x, applied.index) == applied.term;
+}
+
 } // namespace
 
 result<log_image> prepare_log(const replica_options& options, log_store& store,
-                              log_position applied) {
+                              const log_base& tables) {
   if (auto checked = check(options); !checked)
     return checked.as_failure();
+  auto applied = tables.position;
   auto image = store.load();
-  if (image && image.value().last_index() < applied.index)
-    image = reset(options, store, image.value(), applied);
-  else if (image && blank(image.value()))
+  if (image && !leads_to(image.value(), tables))
+    image = reset(options, store, image.value(), tables);
+  else if (image && blank(image.value()) && !options.voters.empty())
     image = bootstrap(options, store);
   if (!image)
     return image;

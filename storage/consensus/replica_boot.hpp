@@ -15,10 +15,11 @@ namespace coppice {
 /// Brings a log store into a state that an engine can start on: checks the
 /// options, bootstraps an empty log, resets one that is behind the tables, and
 /// begins a new term if this is the only voter.
-/// @param applied The last entry in the tables behind the log.
+/// @param applied The last entry in the tables behind the log; see
+///        `replica::start`.
 /// @returns What the store has then, or why the replica must not start.
 result<log_image> prepare_log(const replica_options& options, log_store& store,
-                              log_position applied);
+                              const log_base& applied);
 
 /// Returns what to tell the engine of the tables, so that it takes all up to
 /// *applied* for committed; nothing if they are empty.

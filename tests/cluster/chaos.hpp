@@ -14,15 +14,19 @@ namespace coppice::test {
 struct chaos_result {
   std::string violation; ///< Empty: none.
   size_t acknowledged = 0;
+  size_t installs = 0; ///< Members that got a leader's tables.
+  size_t membership_changes = 0;
   milliseconds healing{0}; ///< Until all members had the same.
 };
 
 /// Everything that can happen to a group, drawn by lot.
 class chaos {
 public:
-  chaos(uint32_t seed, uint64_t members)
+  /// @param newcomers Not 0: members come and go.
+  chaos(uint32_t seed, uint64_t founders, uint64_t newcomers = 0)
     : chance_(seed ^ 0x5EED),
-      world_(seed, members, lots()) {
+      world_(seed, founders, lots(), newcomers),
+      reshapes_(newcomers > 0) {
     // nop
   }
 
@@ -38,11 +42,14 @@ public:
         happen();
       }
       result.healing = recover();
-      world_.checks.check_converged(world_.members());
+      world_.checks.check_converged(world_.in_group());
     } catch (const violation& x) {
       result.violation = x.what;
     }
     result.acknowledged = world_.checks.acknowledged();
+    result.membership_changes = world_.membership_changes;
+    for (auto& x : world_.members())
+      result.installs += x.installs;
     return result;
   }
 
@@ -96,6 +103,8 @@ private:
       (void)x.aut->transfer(0, world_.now);
     else if (lot < 160)
       world_.flush(x);
+    else if (lot < 200 && reshapes_)
+      reshape_somewhere();
     else if (lot < 300)
       read_somewhere();
     else
@@ -119,6 +128,33 @@ private:
     for (auto& x : world_.members())
       if (x.alive())
         world_.read(x);
+  }
+
+  /// Somebody comes, goes, or begins or ceases to vote.
+  void reshape_somewhere() {
+    for (auto& x : world_.members())
+      if (x.alive() && x.aut->current_role() == role::leader)
+        reshape(x);
+  }
+
+  void reshape(simulated_member& leader) {
+    auto xs = leader.aut->members().value();
+    auto id = world_.anybody().id();
+    auto i = std::find_if(xs.begin(), xs.end(),
+                          [id](auto& x) { return x.id == id; });
+    auto voters
+      = std::count_if(xs.begin(), xs.end(), [](auto& x) { return x.votes; });
+    if (i == xs.end())
+      xs.push_back({id, false});
+    else if (!i->votes && chance_.permille(700))
+      i->votes = true;
+    else if (i->votes && voters == 1)
+      return;
+    else if (chance_.permille(300))
+      i->votes = !i->votes;
+    else
+      xs.erase(i);
+    world_.change_members(leader, std::move(xs));
   }
 
   /// Cuts the group in two; in one direction only, now and then.
@@ -150,6 +186,7 @@ private:
     auto asked = false;
     while (world_.now - begin < patience) {
       world_.run_for(milliseconds{20});
+      world_.retire_outsiders();
       auto* leader = world_.ready_leader();
       if (leader && !asked) {
         auto before = world_.checks.acknowledged();
@@ -167,6 +204,7 @@ private:
 
   dice chance_;
   world world_;
+  bool reshapes_;
 };
 
 } // namespace coppice::test

@@ -76,9 +76,10 @@ public:
                 + std::to_string(y.must_see));
   }
 
-  /// All is well again: everybody must have everything.
-  void check_converged(const std::vector<simulated_member>& xs) const {
-    for (auto& x : xs) {
+  /// All is well again: everybody who is in the group must have everything.
+  void check_converged(const std::vector<simulated_member*>& xs) const {
+    for (auto* member : xs) {
+      auto& x = *member;
       std::set<std::string> ops;
       for (auto& row : x.tables.rows)
         if (!row.op.empty() && !ops.insert(row.op).second)
@@ -101,15 +102,6 @@ public:
 
   uint64_t last_committed() const {
     return committed_.size();
-  }
-
-  /// Returns up to where the disk of *x* has what is committed.
-  uint64_t has_committed(const simulated_member& x) const {
-    auto index = std::min<uint64_t>(x.disk.last_index(), committed_.size());
-    while (index >= x.disk.first_index()
-           && x.disk.at(index).term != committed_[index - 1].term)
-      --index;
-    return index;
   }
 
 private:

@@ -121,6 +121,9 @@ private:
   void carry_out(const log_write& x) {
     if (x.state)
       set(*x.state);
+    if (x.reset && x.reset->position.index < protected_)
+      violation_ = "dropped a log with committed entries up to "
+                   + std::to_string(protected_);
     if (x.reset) {
       base_ = *x.reset;
       entries_.clear();

@@ -33,6 +33,9 @@ struct simulated_tables {
 
   std::vector<row> rows; ///< Of every entry, barriers too.
   size_t durable_rows = 0;
+
+  /// What came with the tables, if they are those of a leader.
+  log_base installed;
 };
 
 /// A read that was asked of a leader and waits for its barrier.
@@ -65,6 +68,7 @@ struct simulated_member {
   std::map<uint64_t, log_position> pending;                    ///< By index.
   std::map<uint64_t, std::pair<uint64_t, waiting_read>> reads; ///< Term, read.
   std::optional<snapshot_offer> missing_snapshot; ///< The last one.
+  size_t installs = 0;
   uint64_t seen_commit = 0;
   time_point busy_until{};
   time_point restart_at{};

@@ -104,6 +104,10 @@ public:
 
   // -- properties -------------------------------------------------------------
 
+  bool connected(uint64_t from, uint64_t to) const {
+    return cuts_.count({from, to}) == 0;
+  }
+
   /// Returns when the next message for *to* arrives.
   time_point next_arrival(uint64_t to) const {
     auto& inbox = inboxes_[to];

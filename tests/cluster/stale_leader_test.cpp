@@ -21,8 +21,9 @@ replica_options three(uint32_t trailing) {
 }
 
 struct group : test::world {
-  explicit group(uint32_t seed, uint32_t trailing = 100)
-    : world(seed, 3, three(trailing)) {
+  explicit group(uint32_t seed, uint32_t trailing = 100,
+                 uint64_t newcomers = 0)
+    : world(seed, 3, three(trailing), newcomers) {
     // nop
   }
 
@@ -95,7 +96,7 @@ CAF_TEST(a leader that was cut off answers no read when a voter restarts) {
     aut.run_for(2s);
     CAF_CHECK(aut.converged());
     CAF_CHECK(old.tables.applied().index > applied);
-    aut.checks.check_converged(aut.members());
+    aut.checks.check_converged(aut.in_group());
   }
 }
 
@@ -116,22 +117,80 @@ CAF_TEST(the lead is handed over without an election timeout) {
   }
 }
 
-CAF_TEST(a follower that the log no longer reaches says so) {
-  group aut{1, 0};
+CAF_TEST(a follower that the log no longer reaches gets the tables) {
+  for (auto seed : test::seeds(test::seed_count(100))) {
+    CAF_MESSAGE("COPPICE_SEED=" << seed);
+    group aut{seed, 0};
+    auto& leader = aut.leader();
+    aut.acknowledge_one(leader);
+    auto& behind = aut.another_than(leader);
+    aut.crash(behind, 1h);
+    aut.network.cut(leader.id(), behind.id()); // Nothing waits in its inbox.
+    aut.acknowledge_one(leader);
+    aut.acknowledge_one(leader);
+    aut.flush(leader);
+    aut.run_for(100ms);
+    CAF_REQUIRE(leader.disk.first_index() > behind.disk.last_index() + 1);
+    aut.heal();
+    aut.run_for(1s);
+    CAF_CHECK_EQUAL(behind.installs, 1u);
+    CAF_CHECK(aut.converged());
+    aut.acknowledge_one(aut.leader());
+    aut.run_for(1s);
+    CAF_CHECK(aut.converged());
+    aut.checks.check_converged(aut.in_group());
+  }
+}
+
+CAF_TEST(a newcomer is taken in and the leader leaves after it handed over) {
+  for (auto seed : test::seeds(test::seed_count(100))) {
+    CAF_MESSAGE("COPPICE_SEED=" << seed);
+    group aut{seed, 0, 1};
+    auto& old = aut.leader();
+    aut.acknowledge_one(old);
+    aut.flush(old); // The newcomer needs tables, then.
+    auto founders = old.aut->members().value();
+    auto all = founders;
+    all.push_back({4, false});
+    CAF_REQUIRE(old.aut->change_members(all, aut.now));
+    CAF_CHECK(!old.aut->change_members(founders, aut.now)); // One at a time.
+    aut.run_for(1s);
+    auto& newcomer = aut.members()[3];
+    CAF_CHECK_EQUAL(newcomer.installs, 1u);
+    CAF_CHECK(aut.converged());
+    CAF_CHECK_EQUAL(old.aut->match_index(4), old.aut->last_index());
+    all.back().votes = true;
+    CAF_REQUIRE(old.aut->change_members(all, aut.now));
+    aut.run_for(1s);
+    all.erase(all.begin() + static_cast<ptrdiff_t>(old.id()) - 1);
+    CAF_CHECK(!old.aut->change_members(all, aut.now));
+    CAF_REQUIRE(old.aut->transfer(4, aut.now));
+    aut.run_for(100ms);
+    auto& heir = aut.leader();
+    CAF_CHECK_EQUAL(heir.id(), 4u);
+    CAF_REQUIRE(heir.aut->change_members(all, aut.now));
+    aut.run_for(2s);
+    CAF_CHECK(heir.aut->members().value() == all);
+    aut.acknowledge_one(heir);
+    CAF_CHECK(aut.converged());
+    aut.checks.check_converged(aut.in_group());
+  }
+}
+
+CAF_TEST(members change one by one and only by a proved leader) {
+  group aut{1, 0, 2};
   auto& leader = aut.leader();
-  aut.acknowledge_one(leader);
-  auto& behind = aut.another_than(leader);
-  aut.crash(behind, 1h);
-  aut.network.cut(leader.id(), behind.id()); // Nothing waits in its inbox.
-  aut.acknowledge_one(leader);
-  aut.acknowledge_one(leader);
-  CAF_REQUIRE(leader.aut->trim(leader.aut->delivered_index(), aut.now));
-  aut.run_for(100ms);
-  CAF_CHECK(leader.disk.first_index() > behind.disk.last_index() + 1);
-  aut.heal();
-  aut.run_for(1s);
-  auto& offer = behind.missing_snapshot;
-  CAF_REQUIRE(offer);
-  CAF_CHECK_EQUAL(offer->leader, leader.id());
-  CAF_CHECK(offer->last.index > behind.tables.applied().index);
+  auto& follower = aut.another_than(leader);
+  auto all = leader.aut->members().value();
+  CAF_CHECK(follower.aut->change_members(all, aut.now).error().code
+            == ec::not_leader);
+  auto refused = [&](std::vector<member_record> xs) {
+    auto x = leader.aut->change_members(std::move(xs), aut.now);
+    return !x && x.error().code == ec::invalid_argument;
+  };
+  CAF_CHECK(refused(all));
+  CAF_CHECK(refused({{1}, {2}, {3}, {4, false}, {5, false}}));
+  CAF_CHECK(refused({{1}}));
+  CAF_CHECK(refused({{1}, {2}, {4}}));
+  CAF_CHECK(refused({{1}, {2}, {3}, {4}}));
 }

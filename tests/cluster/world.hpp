@@ -31,16 +31,17 @@ public:
 
   /// @param common The options of all; their seed is 0, or 1 to let all members
   ///        draw the same election timers until `heal`.
-  world(uint32_t seed, uint64_t members, const replica_options& common)
+  /// @param newcomers How many there are who wait to be taken in.
+  world(uint32_t seed, uint64_t founders, const replica_options& common,
+        uint64_t newcomers = 0)
     : chance(seed),
-      network(members, chance),
-      members_(members) {
-    auto options = common;
-    for (uint64_t id = 1; id <= members; ++id)
-      options.voters.push_back(id);
+      network(founders + newcomers, chance),
+      members_(founders + newcomers) {
     for (auto& x : members_) {
-      x.options = options;
+      x.options = common;
       x.options.id = static_cast<uint64_t>(&x - members_.data()) + 1;
+      for (uint64_t id = 1; x.options.id <= founders && id <= founders; ++id)
+        x.options.voters.push_back(id);
       if (common.seed == 0)
         x.options.seed = 2 + chance.below(1U << 31);
       start(x);
@@ -51,12 +52,18 @@ public:
 
   /// Lets *x* start on what its disk has.
   void start(simulated_member& x) {
-    auto applied = x.tables.durable();
-    x.disk.fault_next(disk_fault::none);
-    if (chance.permille(500))
-      applied.term = 0; // As a caller that does not keep it would.
+    auto applied = x.tables.installed;
+    if (applied.position != x.tables.durable())
+      applied = {x.tables.durable(), {}};
+    if (applied.configuration.index == 0 && chance.permille(500))
+      applied.position.term = 0; // As a caller that does not keep it would.
+    set_disk(x);
     try {
       auto started = replica::start(x.options, x.disk, applied, now);
+      if (!started && started.error().code == ec::storage_failure) {
+        x.restart_at = now + milliseconds{10};
+        return;
+      }
       if (!started)
         throw violation{"cannot start: " + to_string(started.error())};
       x.aut.emplace(std::move(started.value()));
@@ -64,9 +71,9 @@ public:
       crash(x, milliseconds{10});
       return;
     }
-    x.seen_commit = applied.index;
+    x.seen_commit = applied.position.index;
     x.busy_until = now;
-    if (x.aut->commit_index() < applied.index)
+    if (x.aut->commit_index() < applied.position.index)
       throw violation{"committed less than its tables have"};
   }
 
@@ -94,15 +101,38 @@ public:
         = {barrier.value().term, {checks.last_acknowledged()}};
   }
 
-  /// Writes the tables of *x* behind, and drops the log before them as far as
-  /// nobody needs it: these worlds have no snapshots.
+  /// Writes the tables of *x* behind, and drops the log before them, but for
+  /// what trails: a member that lacks it needs the tables.
   void flush(simulated_member& x) {
     x.tables.durable_rows = x.tables.rows.size();
-    auto index = x.tables.durable().index;
-    for (auto& y : members_)
-      index = std::min(index, checks.has_committed(y));
-    if (index > 1)
-      must(x, x.aut->trim(index - 1, now));
+    must(x, x.aut->trim(x.tables.durable().index, now));
+  }
+
+  /// Gives *x* the tables of the leader that offered them, if it still leads
+  /// and is within reach. As in a node they are complete on the disk before the
+  /// log knows, and the power may go in between.
+  void install(simulated_member& x) {
+    auto offer = std::exchange(x.missing_snapshot, std::nullopt);
+    auto& leader = members_[offer->leader - 1];
+    if (!leader.alive() || leader.aut->current_role() != role::leader
+        || !network.connected(leader.id(), x.id())
+        || leader.tables.durable().index <= x.aut->commit_index())
+      return;
+    x.tables.rows = leader.tables.rows;
+    x.tables.rows.resize(leader.tables.durable_rows);
+    x.tables.durable_rows = leader.tables.durable_rows;
+    x.tables.installed
+      = leader.aut->position_at(leader.tables.durable().index);
+    ++x.installs;
+    x.crash();
+    start(x);
+  }
+
+  /// Asks *x* to make the group *xs*.
+  void change_members(simulated_member& x, std::vector<member_record> xs) {
+    auto changed = x.aut->change_members(std::move(xs), now);
+    if (changed)
+      ++membership_changes;
   }
 
   /// Ends the turn of *x*: its disk, its messages, its tables.
@@ -142,6 +172,8 @@ public:
     }
     must(x, x.aut->tick(now));
     finish(x);
+    if (x.alive() && x.missing_snapshot && chance.permille(300))
+      install(x);
   }
 
   /// Runs whatever is due until *end*.
@@ -203,12 +235,35 @@ public:
     return members_[chance.below(static_cast<uint32_t>(members_.size()))];
   }
 
-  /// Returns whether all members applied the same, and all that is committed.
-  bool converged() const {
-    return std::all_of(members_.begin(), members_.end(), [this](auto& x) {
-      return x.alive() && x.tables.applied().index == checks.last_committed()
-             && x.pending.empty();
+  /// Returns those that are in the group, as its leader says; everybody if
+  /// there is none.
+  std::vector<simulated_member*> in_group() {
+    std::vector<simulated_member*> result;
+    auto* leader = ready_leader();
+    for (auto& x : members_)
+      if (!leader || is_in(*leader, x.id()))
+        result.push_back(&x);
+    return result;
+  }
+
+  /// Returns whether all in the group applied the same, and all that is
+  /// committed.
+  bool converged() {
+    auto xs = in_group();
+    return std::all_of(xs.begin(), xs.end(), [this](auto* x) {
+      return x->alive() && x->tables.applied().index == checks.last_committed()
+             && x->pending.empty();
     });
+  }
+
+  /// Switches off who is no longer in the group, as its operator would.
+  void retire_outsiders() {
+    auto* leader = ready_leader();
+    if (!leader)
+      return;
+    for (auto& x : members_)
+      if (!is_in(*leader, x.id()))
+        crash(x, std::chrono::hours{1});
   }
 
   /// Renders where everybody stands, for people.
@@ -238,7 +293,15 @@ public:
 
   mishaps trouble;
 
+  size_t membership_changes = 0;
+
 private:
+  static bool is_in(const simulated_member& leader, uint64_t id) {
+    auto xs = leader.aut->members().value();
+    return std::any_of(xs.begin(), xs.end(),
+                       [id](const member_record& x) { return x.id == id; });
+  }
+
   template <class T>
   static void must(const simulated_member& x, const T& y) {
     if (!y)

@@ -16,6 +16,8 @@ namespace {
 
 constexpr size_t many_bytes = size_t{1} << 30;
 
+using ids = std::vector<uint64_t>;
+
 /// Member 1 of three, fed by hand in the name of the others.
 struct fixture {
   fixture() {
@@ -26,7 +28,7 @@ struct fixture {
 
   void start(log_position applied) {
     aut.reset();
-    auto x = replica::start(options, disk, applied, now);
+    auto x = replica::start(options, disk, {applied, {}}, now);
     CAF_REQUIRE(x);
     aut.emplace(std::move(x.value()));
   }
@@ -80,13 +82,24 @@ struct fixture {
     }
   }
 
+  ids voter_ids() {
+    ids result;
+    auto members = aut->members().value();
+    for (auto& x : members)
+      result.push_back(x.id);
+    return result;
+  }
+
   static log_entry op(uint64_t term, std::string text) {
     return make_log_entry(term, entry_type::command, std::move(text));
   }
 
-  static log_entry voters(uint64_t term, std::vector<uint64_t> ids) {
+  static log_entry voters(uint64_t term, const ids& who) {
+    std::vector<member_record> xs;
+    for (auto id : who)
+      xs.push_back({id, true});
     return make_log_entry(term, entry_type::configuration,
-                          encode_voters(std::move(ids)).value());
+                          encode_members(std::move(xs)).value());
   }
 
   replica_options options;
@@ -95,8 +108,6 @@ struct fixture {
   std::optional<replica> aut;
   std::vector<peer_message> sent;
 };
-
-using ids = std::vector<uint64_t>;
 
 } // namespace
 
@@ -155,10 +166,10 @@ CAF_TEST(two leaders in one turn leave one write) {
 CAF_TEST(a configuration amid other entries is undone with them) {
   append(2, {2, {1, 1}, 0, {op(2, "a"), voters(2, {1, 2, 3, 4}), op(2, "b")}});
   finish();
-  CAF_CHECK(aut->voters().value() == (ids{1, 2, 3, 4}));
+  CAF_CHECK(voter_ids() == (ids{1, 2, 3, 4}));
   append(3, {3, {2, 2}, 0, {op(3, "A")}});
   finish();
-  CAF_CHECK(aut->voters().value() == (ids{1, 2, 3}));
+  CAF_CHECK(voter_ids() == (ids{1, 2, 3}));
   CAF_CHECK(asked_for_votes() == (std::set<uint64_t>{2, 3}));
 }
 
@@ -167,7 +178,7 @@ CAF_TEST(a committed configuration amid other entries stays) {
   finish();
   append(3, {3, {3, 2}, 0, {op(3, "B")}});
   finish();
-  CAF_CHECK(aut->voters().value() == (ids{1, 2, 3, 4}));
+  CAF_CHECK(voter_ids() == (ids{1, 2, 3, 4}));
   CAF_CHECK(asked_for_votes() == (std::set<uint64_t>{2, 3, 4}));
   start({3, 2});
   CAF_CHECK(asked_for_votes() == (std::set<uint64_t>{2, 3, 4}));
@@ -193,18 +204,36 @@ CAF_TEST(a trimmed follower takes entries that begin before its log) {
   CAF_CHECK_EQUAL(reply<append_reply>().rejected, 0u);
 }
 
-CAF_TEST(an offered snapshot is accepted if its entries are there) {
-  append(2, {2, {1, 1}, 3, {op(2, "a"), op(2, "b")}});
+CAF_TEST(an offered snapshot is needed if the leader lacks what follows) {
+  append(2, {2, {1, 1}, 3, {op(2, "a"), op(2, "b"), op(2, "c")}});
   finish();
-  CAF_REQUIRE(aut->receive({2, 1, install_snapshot{2, {3, 2}, 1}}, now));
+  auto offer = [this](log_position last, uint64_t first) {
+    auto body = install_snapshot{2, last, 1, first};
+    CAF_REQUIRE(aut->receive({2, 1, body}, now));
+    auto x = finish();
+    // What it has beyond the commit may be another leader's.
+    CAF_CHECK_EQUAL(reply<append_reply>().last_index, 3u);
+    CAF_CHECK_EQUAL(reply<append_reply>().rejected, 0u);
+    return x.missing_snapshot;
+  };
+  CAF_CHECK(!offer({3, 2}, 4)); // The leader knows where its log begins.
+  CAF_CHECK(!offer({9, 2}, 3));
+  auto missing = offer({9, 2}, 4);
+  CAF_REQUIRE(missing);
+  CAF_CHECK_EQUAL(missing->leader, 2u);
+  CAF_CHECK_EQUAL(missing->last.index, 9u);
   CAF_CHECK(!finish().missing_snapshot);
-  CAF_CHECK_EQUAL(reply<append_reply>().last_index, 3u);
-  CAF_REQUIRE(aut->receive({2, 1, install_snapshot{2, {9, 2}, 1}}, now));
-  auto x = finish();
-  CAF_REQUIRE(x.missing_snapshot);
-  CAF_CHECK_EQUAL(x.missing_snapshot->last.index, 9u);
-  CAF_CHECK(sent.empty());
-  CAF_CHECK(!finish().missing_snapshot);
+}
+
+CAF_TEST(an offer of another term is ignored) {
+  append(2, {2, {1, 1}, 1, {}});
+  finish();
+  for (auto term : {1u, 3u}) {
+    CAF_REQUIRE(
+      aut->receive({3, 1, install_snapshot{term, {9, term}, 1, 5}}, now));
+    CAF_CHECK(!finish().missing_snapshot);
+    CAF_CHECK(sent.empty());
+  }
 }
 
 CAF_TEST(a restarted follower applies nothing twice and waits for a commit) {

@@ -25,7 +25,7 @@ struct fixture {
 
   result<> start(log_position applied = {}) {
     aut.reset();
-    auto x = replica::start(options, disk, applied, now);
+    auto x = replica::start(options, disk, {applied, {}}, now);
     if (!x)
       return x.as_failure();
     aut.emplace(std::move(x.value()));
@@ -195,7 +195,7 @@ CAF_TEST(trimming keeps the trailing entries) {
   CAF_CHECK_EQUAL(disk.last_index(), last);
   CAF_REQUIRE(start({last - 1, aut->term()}));
   CAF_CHECK_EQUAL(run(), "x");
-  CAF_CHECK_EQUAL(aut->voters().value().size(), 1u);
+  CAF_CHECK_EQUAL(aut->members().value().size(), 1u);
   CAF_CHECK_EQUAL(disk.violation(), "");
 }
 
