@@ -171,6 +171,16 @@ static void from_vote(const struct raft_request_vote* x, raft_shim_message* y) {
   y->pre_vote = x->pre_vote;
 }
 
+// libraft answers a pre-vote in the term of the request. A candidate whose vote
+// is refused for its old term would never learn of a newer one, and if others
+// are down, nobody could ever be elected.
+static uint64_t refusal_term(const raft_shim* self,
+                             const struct raft_request_vote_result* x) {
+  if (x->pre_vote && !x->vote_granted && x->term < self->raft.current_term)
+    return self->raft.current_term;
+  return x->term;
+}
+
 raft_shim_message raft_shim_message_at(const raft_shim* self, size_t i) {
   const struct raft_message* x = &self->update.messages.batch[i];
   raft_shim_message y;
@@ -191,7 +201,7 @@ raft_shim_message raft_shim_message_at(const raft_shim* self, size_t i) {
       break;
     case RAFT_REQUEST_VOTE_RESULT:
       y.type = RAFT_SHIM_VOTE_REPLY;
-      y.term = x->request_vote_result.term;
+      y.term = refusal_term(self, &x->request_vote_result);
       y.granted = x->request_vote_result.vote_granted;
       y.pre_vote = x->request_vote_result.pre_vote;
       break;
@@ -361,8 +371,8 @@ int raft_shim_persisted(raft_shim* self, uint64_t now, uint64_t index,
 int raft_shim_timeout(raft_shim* self, uint64_t now, raft_shim_update* out) {
   struct raft_event event = {.type = RAFT_TIMEOUT};
   struct raft_server* server = find_self(self);
-  bool impatient = self->raft.state == RAFT_FOLLOWER
-                   && now >= raft_timeout(&self->raft);
+  bool impatient
+    = self->raft.state == RAFT_FOLLOWER && now >= raft_timeout(&self->raft);
   bool forget = impatient && (server == NULL || server->role != RAFT_VOTER);
   // libraft elects a sole voter without a new term, and so may give a term two
   // leaders. What is not persisted yet makes it wait.
@@ -477,8 +487,7 @@ int raft_shim_encode(const raft_shim_member* members, size_t n, void** out,
   raft_configuration_init(&conf);
   for (size_t i = 0; rc == 0 && i < n; ++i)
     rc = raft_configuration_add(
-      &conf, members[i].id,
-      address_of(members[i].id, address, sizeof(address)),
+      &conf, members[i].id, address_of(members[i].id, address, sizeof(address)),
       members[i].votes ? RAFT_VOTER : RAFT_STANDBY);
   if (rc == 0)
     rc = raft_configuration_encode(&conf, &buf);

@@ -105,76 +105,6 @@ result<> replica::submit_proposals() {
   return submitted;
 }
 
-result<> replica::transfer(uint64_t to, time_point now) {
-  now_ = std::max(now_, now);
-  if (!leading_)
-    return not_leader();
-  if (auto done = submit_proposals(); !done)
-    return done;
-  auto started = engine_.transfer(to, now_);
-  if (!started)
-    return started.as_failure();
-  return carry_out(std::move(started.value()), {});
-}
-
-result<log_position> replica::change_members(std::vector<member_record> xs,
-                                             time_point now) {
-  now_ = std::max(now_, now);
-  // Only after an entry of its own term: otherwise two leaders could change the
-  // same configuration in two ways, with majorities that do not meet (Ongaro,
-  // "Bug in single-server membership changes", raft-dev, 2015).
-  if (!ready_to_lead())
-    return not_leader();
-  if (configurations_.back().index > commit_index())
-    return error{ec::overloaded, "the members of this group are changing just "
-                                 "now; try again a little later"};
-  auto before = members();
-  if (!before)
-    return before.as_failure();
-  if (auto checked = check_change(before.value(), xs); !checked)
-    return checked.as_failure();
-  auto data = encode_members(std::move(xs));
-  if (!data)
-    return data.as_failure();
-  if (auto done = submit_proposals(); !done)
-    return done.as_failure();
-  auto entry = make_log_entry(engine_.state().term, entry_type::configuration,
-                              std::move(data.value()));
-  auto position = log_position{tail_.last() + 1, entry.term};
-  if (auto done = submit({&entry, 1}); !done)
-    return done.as_failure();
-  return position;
-}
-
-/// A voter must know that it is in the group, or it would refuse the vote by
-/// which the next leader could tell it. A leader must vote: libraft lets nobody
-/// stand for election whose own log says otherwise, and without it the change
-/// might never be committed.
-result<>
-replica::check_change(const std::vector<member_record>& before,
-                      const std::vector<member_record>& after) const {
-  if (!is_one_change(before, after))
-    return error{ec::invalid_argument,
-                 "the members of a group can only be changed one by one"};
-  if (std::find(after.begin(), after.end(), member_record{options_.id, true})
-      == after.end())
-    return error{ec::invalid_argument,
-                 "the leader of a group cannot leave it: hand the lead over "
-                 "before"};
-  for (auto& x : after) {
-    if (!x.votes || std::find(before.begin(), before.end(), x) != before.end())
-      continue;
-    if (std::find(before.begin(), before.end(), member_record{x.id, false})
-        == before.end())
-      return error{ec::invalid_argument,
-                   "a new member of a group may not vote at once"};
-    if (engine_.match_index(x.id) < configurations_.back().index)
-      return error{ec::overloaded, "member " + std::to_string(x.id)
-                                     + " has not caught up; try again later"};
-  }
-  return ok();
-}
-
 // -- input --------------------------------------------------------------------
 
 namespace {
@@ -220,7 +150,7 @@ result<> replica::step(const peer_message& x,
   return carry_out(std::move(received.value()), entries);
 }
 
-/// Takes entries that begin before this member's log, which was trimmed.
+/// Takes entries that follow one which is gone from this member's log.
 /// libraft would reject them for ever, or, if they begin at 1, append them at
 /// the end. What is committed here the leader has, too: they can as well begin
 /// after it.
@@ -234,7 +164,8 @@ append_entries replica::skip_committed(const append_entries& x) const {
 
 result<> replica::step_append(const peer_message& x) {
   auto& all = std::get<append_entries>(x.body);
-  auto done = all.previous.index < base_.position.index
+  auto gone = base_.position.index;
+  auto done = gone > 0 && all.previous.index <= gone
                 ? step_parts({x.from, x.to, skip_committed(all)})
                 : step_parts(x);
   if (done && engine_.state().term == all.term) {
@@ -268,20 +199,6 @@ result<> replica::step_parts(const peer_message& x) {
       return done;
   }
   return ok();
-}
-
-/// Tells the leader what it may go on after: all that is committed here it has,
-/// too. If that is not in its log any more, this member needs its tables.
-void replica::note_offer(const peer_message& x) {
-  auto& offer = std::get<install_snapshot>(x.body);
-  auto term = engine_.state().term;
-  // The leader's sign of life brings its term.
-  if (offer.term != term)
-    return;
-  auto has = commit_index();
-  waiting_.push_back({options_.id, x.from, append_reply{term, 0, has}});
-  if (has < offer.first && has != offer.last.index)
-    missing_snapshot_ = snapshot_offer{x.from, offer.last};
 }
 
 result<> replica::tick(time_point now) {
@@ -339,6 +256,12 @@ void replica::cut(uint64_t index) {
 
 void replica::enqueue_messages(std::vector<engine_message>&& xs) {
   for (auto& x : xs) {
+    auto* entries = std::get_if<append_entries>(&x.message.body);
+    // libraft takes a snapshot up to entry 1 for that entry, and so offers
+    // nothing to a member that has none.
+    if (entries && entries->previous.index < base_.position.index)
+      x.message.body = install_snapshot{entries->term, base_.position,
+                                        base_.configuration.index, 0};
     if (auto* offer = std::get_if<install_snapshot>(&x.message.body))
       offer->first = first_index();
     if (x.entries == 0) {
@@ -497,60 +420,6 @@ turn replica::report() {
   return result;
 }
 
-// -- the caller's tables ------------------------------------------------------
-
-result<std::vector<committed_entry>> replica::next_committed(size_t max_bytes) {
-  std::vector<committed_entry> result;
-  auto end = commit_index() + 1;
-  if (delivered_ + 1 >= end)
-    return result;
-  auto xs = read(delivered_ + 1, end, max_bytes);
-  if (!xs)
-    return xs.as_failure();
-  result.reserve(xs.value().size());
-  for (auto& x : xs.value())
-    result.push_back({++delivered_, std::move(x)});
-  return result;
-}
-
-void replica::applied(uint64_t index) {
-  applied_ = std::max(applied_, index);
-}
-
-result<> replica::trim(uint64_t index, time_point now) {
-  now_ = std::max(now_, now);
-  if (index > delivered_)
-    return error{ec::invalid_argument,
-                 "entry " + std::to_string(index) + " was not handed out yet"};
-  if (index <= snapshot_ || index <= base_.position.index)
-    return ok();
-  auto base = index;
-  uint32_t entries = 0;
-  size_t bytes = 0;
-  while (base > base_.position.index && entries < options_.trailing_entries) {
-    bytes += heads_[base - base_.position.index - 1].size;
-    if (bytes > options_.trailing_bytes)
-      break;
-    ++entries;
-    --base;
-  }
-  if (base == base_.position.index)
-    return ok();
-  auto snapshot = position_at(index);
-  auto compacted = engine_.compact(snapshot, entries, now_);
-  if (!compacted)
-    return compacted.as_failure();
-  snapshot_ = index;
-  auto gone = base - base_.position.index;
-  base_ = position_at(base);
-  heads_.erase(heads_.begin(), heads_.begin() + static_cast<ptrdiff_t>(gone));
-  std::erase_if(configurations_, [this](const configuration_record& x) {
-    return x.index < base_.configuration.index;
-  });
-  trim_ = base_;
-  return carry_out(std::move(compacted.value()), {});
-}
-
 // -- properties ---------------------------------------------------------------
 
 bool replica::ready_to_lead() const {
@@ -583,17 +452,6 @@ uint64_t replica::commit_index() const noexcept {
   // A quorum may do without this member; its tables must not be ahead of its
   // own log, though.
   return std::min(commit_, durable_index_);
-}
-
-result<std::vector<member_record>> replica::members() const {
-  auto& newest = configurations_.back();
-  if (newest.index == 0)
-    return std::vector<member_record>{};
-  return decode_members(newest.data);
-}
-
-log_base replica::position_at(uint64_t index) const {
-  return {{index, term_of(index)}, configuration_at(index)};
 }
 
 error replica::not_leader() const {

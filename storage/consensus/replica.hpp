@@ -146,9 +146,9 @@ public:
   /// before it is committed, nothing tells whether it will be.
   /// @returns `ec::not_leader` if this member does not lead, or has not proved
   ///          it yet. `ec::invalid_argument` if it is not one change (see
-  ///          `is_one_change`), lets a stranger vote, or drops this member. `ec::overloaded` if
-  ///          the change before is not committed, or who is to vote has not
-  ///          caught up: try again.
+  ///          `is_one_change`), lets a stranger vote, or drops this member.
+  ///          `ec::overloaded` if the change before is not committed, or who is
+  ///          to vote has not caught up: try again.
   result<log_position> change_members(std::vector<member_record> xs,
                                       time_point now);
 

@@ -126,7 +126,8 @@ bool leads_to(const log_image& x, const log_base& tables) {
   auto applied = tables.position;
   if (x.last_index() < applied.index)
     return false;
-  return tables.configuration.index == 0 || applied.index < x.base.position.index
+  return tables.configuration.index == 0
+         || applied.index < x.base.position.index
          || term_at(x, applied.index) == applied.term;
 }
 

@@ -21,8 +21,7 @@ replica_options three(uint32_t trailing) {
 }
 
 struct group : test::world {
-  explicit group(uint32_t seed, uint32_t trailing = 100,
-                 uint64_t newcomers = 0)
+  explicit group(uint32_t seed, uint32_t trailing = 100, uint64_t newcomers = 0)
     : world(seed, 3, three(trailing), newcomers) {
     // nop
   }

@@ -121,8 +121,7 @@ public:
     x.tables.rows = leader.tables.rows;
     x.tables.rows.resize(leader.tables.durable_rows);
     x.tables.durable_rows = leader.tables.durable_rows;
-    x.tables.installed
-      = leader.aut->position_at(leader.tables.durable().index);
+    x.tables.installed = leader.aut->position_at(leader.tables.durable().index);
     ++x.installs;
     x.crash();
     start(x);

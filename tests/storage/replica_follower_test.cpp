@@ -204,6 +204,16 @@ CAF_TEST(a trimmed follower takes entries that begin before its log) {
   CAF_CHECK_EQUAL(reply<append_reply>().rejected, 0u);
 }
 
+CAF_TEST(a candidate that is refused a pre - vote learns of a newer term) {
+  append(2, {5, {1, 1}, 1, {}});
+  asked_for_votes(); // It has lost its leader.
+  CAF_REQUIRE(aut->receive({3, 1, vote_request{3, {1, 1}, true}}, now));
+  finish();
+  auto x = reply<vote_reply>();
+  CAF_CHECK(!x.granted);
+  CAF_CHECK_EQUAL(x.term, 5u);
+}
+
 CAF_TEST(an offered snapshot is needed if the leader lacks what follows) {
   append(2, {2, {1, 1}, 3, {op(2, "a"), op(2, "b"), op(2, "c")}});
   finish();
