@@ -264,7 +264,10 @@ std::string show_host_ports(const std::vector<host_port>& xs) {
 std::string show_labels(const std::map<std::string, std::string>& xs) {
   std::string result;
   for (auto& [key, value] : xs)
-    result += (result.empty() ? "" : ",") + key + "=" + value;
+    result.append(result.empty() ? "" : ",")
+      .append(key)
+      .append("=")
+      .append(value);
   return result;
 }
 

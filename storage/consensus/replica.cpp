@@ -405,8 +405,7 @@ result<> replica::persist() {
 }
 
 turn replica::report() {
-  auto before = std::move(reported_);
-  reported_ = {};
+  auto before = std::exchange(reported_, {});
   reported_.current_role = engine_.current_role();
   reported_.term = engine_.state().term;
   reported_.leader = leader();
