@@ -330,9 +330,14 @@ CAF_TEST(other threads see whole entries only while flushes run) {
   put("0", "0");
   std::atomic<bool> stop{false};
   std::atomic<int> torn{0};
+  std::atomic<int> ahead{0};
+  std::atomic<int> failed{0};
   std::atomic<int> reads{0};
   auto look = [&] {
     while (!stop) {
+      auto durable = store->durable_index();
+      ahead += durable > store->applied();
+      failed += store->last_error().has_value();
       auto same
         = test::unwrap(store->read([&](const table_view& view, uint64_t index) {
             // Entry N has written N to all keys; the first one only to one.
@@ -348,17 +353,21 @@ CAF_TEST(other threads see whole entries only while flushes run) {
   std::vector<std::thread> readers;
   for (auto i = 0; i < 3; ++i)
     readers.emplace_back(look);
-  for (uint64_t index = 2; index < 150 || reads < 150; ++index)
+  for (uint64_t index = 2; index < 150 || reads < 150; ++index) {
     test::unwrap(store->apply(
       [&](table_view& view) {
         for (auto i = 0; i < keys; ++i)
           view.put(where, std::to_string(i), std::to_string(index));
       },
       index));
+    store->flush_due(now += options.max_age);
+  }
   stop = true;
   for (auto& x : readers)
     x.join();
   CAF_CHECK_EQUAL(torn, 0);
+  CAF_CHECK_EQUAL(ahead, 0);
+  CAF_CHECK_EQUAL(failed, 0);
   CAF_CHECK(store->flush_now());
 }
 
