@@ -18,6 +18,10 @@ namespace {
 /// How long registering may take, the commit included.
 constexpr auto hello_timeout = std::chrono::seconds{30};
 
+/// How long a read may take, the proof of the lead included. The longest is a
+/// part of a log that a worker sends.
+constexpr auto read_timeout = std::chrono::seconds{25};
+
 } // namespace
 
 // -- directory_state ----------------------------------------------------------
@@ -30,14 +34,78 @@ caf::result<proto::Reply> directory_state::on_request(proto::Request& x) {
     options.stop();
     return reply;
   }
-  if (!tracker)
+  if (!lead.tracker)
+    return not_leader();
+  switch (x.kind_case()) {
+    case proto::Request::kSubmit:
+      return self->delegate(lead.scheduler, std::move(x));
+    case proto::Request::kCancel:
+    case proto::Request::kRetry:
+      return self->delegate(lead.tracker, std::move(x));
+    default:
+      return read(x);
+  }
+}
+
+caf::result<proto::Reply> directory_state::read(proto::Request& x) {
+  auto promise = self->make_response_promise<proto::Reply>();
+  auto failed = [promise](const caf::error& err) mutable {
+    promise.deliver(refusal(to_error(unknown_outcome(err))));
+  };
+  auto ask = [this, promise, failed, x](const proto::Outcome& barrier) mutable {
+    if (barrier.has_error() || !lead.tracker) {
+      promise.deliver(not_leader());
+      return;
+    }
+    auto answered = [promise](proto::Reply& reply) mutable {
+      promise.deliver(std::move(reply));
+    };
+    if (x.has_explain())
+      self->request(lead.scheduler, read_timeout, std::move(x))
+        .then(answered, failed);
+    else
+      self->request(lead.tracker, read_timeout, std::move(x))
+        .then(answered, failed);
+  };
+  self->request(lead.replicator, read_timeout, atom::barrier::value)
+    .then(ask, failed);
+  return promise;
+}
+
+proto::Reply directory_state::not_leader() const {
+  if (!options.is_manager)
     return refusal(ec::not_leader, "node " + options.node
                                      + " is no manager; ask one of "
                                      + options.managers + " (--connect)");
-  if (x.kind_case() == proto::Request::kSubmit
-      || x.kind_case() == proto::Request::kExplain)
-    return self->delegate(scheduler, std::move(x));
-  return self->delegate(tracker, std::move(x));
+  if (leader.node.empty())
+    return refusal(ec::not_leader,
+                   "node " + options.node
+                     + " knows no leader at the moment; the managers elect "
+                       "one, or less than half of them can be reached");
+  auto reply
+    = refusal(ec::not_leader, "node " + leader.node + " at " + leader.address
+                                + " leads, not " + options.node);
+  reply.set_leader(leader.address);
+  return reply;
+}
+
+caf::result<proto::ManagerHello, peer_actor>
+directory_state::on_manager(proto::ManagerHello& x, caf::strong_actor_ptr& from,
+                            peer_actor& replica) {
+  if (links)
+    return self->delegate(links, std::move(x), std::move(from),
+                          std::move(replica));
+  auto promise = self->make_response_promise<proto::ManagerHello, peer_actor>();
+  proto::ManagerHello answer;
+  set_error(*answer.mutable_error(),
+            {ec::invalid_argument,
+             "node " + options.node + " has no cluster.managers"});
+  promise.deliver(std::move(answer), peer_actor{});
+  return promise;
+}
+
+void directory_state::on_lead(lead_info& x) {
+  lead = std::move(x);
 }
 
 caf::result<proto::Welcome, job_scheduler_actor, task_tracker_actor>
@@ -52,18 +120,19 @@ directory_state::on_hello(proto::Hello& x, worker_actor& from) {
                     task_tracker_actor{});
     return promise;
   };
-  if (!tracker)
-    return refuse(ec::not_leader, "node " + options.node + " is no manager");
+  if (!lead.tracker)
+    return refuse(ec::not_leader, not_leader().error().message());
   if (x.protocol() != protocol_version)
     return refuse(ec::protocol_violation,
                   "node " + x.node() + " speaks protocol "
                     + std::to_string(x.protocol()) + ", node " + options.node
                     + " speaks " + std::to_string(protocol_version));
-  self->request(tracker, hello_timeout, std::move(x), from)
+  self->request(lead.tracker, hello_timeout, std::move(x), from)
     .then(
-      [this, promise](proto::Welcome& welcome) mutable {
-        promise.deliver(std::move(welcome), job_scheduler_actor{scheduler},
-                        task_tracker_actor{tracker});
+      [answers = lead, promise](proto::Welcome& welcome) mutable {
+        promise.deliver(std::move(welcome),
+                        job_scheduler_actor{answers.scheduler},
+                        task_tracker_actor{answers.tracker});
       },
       [promise](caf::error& err) mutable {
         proto::Welcome welcome;
@@ -76,18 +145,22 @@ directory_state::on_hello(proto::Hello& x, worker_actor& from) {
 
 // -- directory ----------------------------------------------------------------
 
-directory_actor::behavior_type
-directory(directory_actor::stateful_pointer<directory_state> self,
-          directory_options options, local_job_scheduler_actor scheduler,
-          local_task_tracker_actor tracker) {
+directory_impl::behavior_type
+directory(directory_impl::stateful_pointer<directory_state> self,
+          directory_options options) {
   self->state.options = std::move(options);
-  self->state.scheduler = std::move(scheduler);
-  self->state.tracker = std::move(tracker);
   return {
     [self](proto::Request& x) { return self->state.on_request(x); },
     [self](proto::Hello& x, worker_actor& from) {
       return self->state.on_hello(x, from);
     },
+    [self](proto::ManagerHello& x, caf::strong_actor_ptr& from,
+           peer_actor& replica) {
+      return self->state.on_manager(x, from, replica);
+    },
+    [self](lead_info& x) { self->state.on_lead(x); },
+    [self](leader_address& x) { self->state.leader = std::move(x); },
+    [self](peer_links_actor& x) { self->state.links = std::move(x); },
   };
 }
 

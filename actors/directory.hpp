@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/local_messages.hpp"
+#include "actors/peer_links.hpp"
 
 #include <caf/result.hpp>
 #include <caf/stateful_actor.hpp>
@@ -14,46 +15,70 @@
 
 namespace coppice {
 
+/// The DIRECTORY, and how it learns of PEER_LINKS, once.
+using directory_impl
+  = local_directory_actor::extend<caf::reacts_to<peer_links_actor>>;
+
 /// What the DIRECTORY is told when it starts.
 struct directory_options {
   /// Name of this node.
   std::string node;
   /// Where the managers are, for people, if this node is none.
   std::string managers;
+  /// This node is a manager.
+  bool is_manager = true;
   /// Stops this node; called once for each request to stop.
   std::function<void()> stop;
 };
 
 /// The state of the DIRECTORY: the handles of whoever answers.
 struct directory_state {
-  explicit directory_state(directory_actor::pointer selfptr) : self(selfptr) {}
+  explicit directory_state(directory_impl::pointer selfptr) : self(selfptr) {}
+
+  // -- handlers ---------------------------------------------------------------
 
   caf::result<proto::Reply> on_request(proto::Request& x);
 
   caf::result<proto::Welcome, job_scheduler_actor, task_tracker_actor>
   on_hello(proto::Hello& x, worker_actor& from);
 
+  caf::result<proto::ManagerHello, peer_actor>
+  on_manager(proto::ManagerHello& x, caf::strong_actor_ptr& from,
+             peer_actor& replica);
+
+  void on_lead(lead_info& x);
+
+  // -- parts of the handlers --------------------------------------------------
+
+  /// Says why this node answers nothing, and who does.
+  proto::Reply not_leader() const;
+
+  /// Asks whoever knows, with what was acknowledged before in its tables.
+  caf::result<proto::Reply> read(proto::Request& x);
+
+  // -- member variables -------------------------------------------------------
+
   static constexpr const char* name = "directory";
 
-  directory_actor::pointer self;
+  directory_impl::pointer self;
 
   directory_options options;
 
-  /// Invalid on a node that is no manager.
-  local_job_scheduler_actor scheduler;
+  /// Of this manager while it leads.
+  lead_info lead;
 
-  /// Invalid on a node that is no manager.
-  local_task_tracker_actor tracker;
+  /// The manager that leads, if it is another one.
+  leader_address leader;
+
+  /// Invalid if this is the only manager.
+  peer_links_actor links;
 };
 
 /// Answers whoever connects to the node port, or says who does.
 /// @param self The actor itself.
 /// @param options Facts about this node.
-/// @param scheduler Invalid on a node that is no manager.
-/// @param tracker Invalid on a node that is no manager.
-directory_actor::behavior_type
-directory(directory_actor::stateful_pointer<directory_state> self,
-          directory_options options, local_job_scheduler_actor scheduler,
-          local_task_tracker_actor tracker);
+directory_impl::behavior_type
+directory(directory_impl::stateful_pointer<directory_state> self,
+          directory_options options);
 
 } // namespace coppice

@@ -54,23 +54,64 @@ struct ready_queues {
 
 namespace atom {
 
-using lead = caf::atom_constant<caf::atom("lead")>;
+using retire = caf::atom_constant<caf::atom("retire")>;
+using found = caf::atom_constant<caf::atom("found")>;
+using barrier = caf::atom_constant<caf::atom("barrier")>;
 using flush = caf::atom_constant<caf::atom("flush")>;
 using dispatch = caf::atom_constant<caf::atom("dispatch")>;
 using tick = caf::tick_atom;
 
 } // namespace atom
 
+/// To the STATE_REPLICATOR: the replica of another member can be reached now,
+/// or, if the handle is invalid, not any more.
+struct peer_link_state {
+  uint64_t member = 0;
+  peer_actor replica;
+};
+
+/// From the STATE_REPLICATOR: who leads the group.
+struct lead_change {
+  uint64_t term = 0;
+  uint64_t leader = 0; ///< Member; 0: unknown.
+  /// This member leads, and its tables have all that was acknowledged.
+  bool ready = false;
+
+  friend bool operator==(const lead_change&, const lead_change&) = default;
+};
+
+/// Is told who leads a group, at first and whenever that changes.
+using lead_listener = caf::typed_actor<caf::reacts_to<lead_change>>;
+
+/// To PEER_LINKS: the replica of this manager.
+struct own_replica {
+  peer_actor replica;
+  /// Who is told of the other managers' replicas.
+  caf::typed_actor<caf::reacts_to<peer_link_state>> replicator;
+};
+
+/// From PEER_LINKS: how this manager is to begin.
+struct founding {
+  /// The members of the new cluster; none: there is a cluster already, and it
+  /// has to take this manager in.
+  std::vector<uint64_t> voters;
+};
+
 /// The STATE_REPLICATOR of one group: the replicated log and the tables behind
 /// it.
-using state_replicator_actor = caf::typed_actor<
-  // Proposes one command. The answer means: durable on a quorum, and applied.
-  // An outcome with `error` means: refused, nothing happened. A CAF error:
-  // nobody knows.
-  caf::replies_to<proto::Command>::with<proto::Outcome>,
-  // Answered with the term as soon as this member leads, and its tables have
-  // all that was acknowledged before.
-  caf::replies_to<atom::lead>::with<uint64_t>>;
+using state_replicator_actor
+  = peer_actor::extend<caf::reacts_to<peer_link_state>,
+                       // Replaces the listener.
+                       caf::reacts_to<lead_listener>,
+                       // Proposes one command. The answer means: durable on a
+                       // quorum, and applied. An outcome with `error` means:
+                       // refused, nothing happened. A CAF error: nobody knows.
+                       caf::replies_to<proto::Command>::with<proto::Outcome>,
+                       // Answered once this member has led after the question
+                       // came: its tables have all that was acknowledged
+                       // before. With `error`: it does not lead, or not any
+                       // more.
+                       caf::replies_to<atom::barrier>::with<proto::Outcome>>;
 
 /// The JOB_SCHEDULER, as the other actors of the leader see it.
 using local_job_scheduler_actor
@@ -84,8 +125,37 @@ using local_task_tracker_actor = task_tracker_actor::extend<
   // A worker registers; answered when that is durable.
   caf::replies_to<proto::Hello, worker_actor>::with<proto::Welcome>>;
 
+/// From GROUP to the DIRECTORY: who answers for the group; invalid while this
+/// manager does not lead.
+struct lead_info {
+  local_job_scheduler_actor scheduler;
+  local_task_tracker_actor tracker;
+  state_replicator_actor replicator;
+};
+
+/// From PEER_LINKS to the DIRECTORY: the manager that leads.
+struct leader_address {
+  std::string node; ///< Empty: unknown.
+  std::string address;
+
+  friend bool operator==(const leader_address&, const leader_address&)
+    = default;
+};
+
+/// The DIRECTORY, as the other actors of the node see it.
+using local_directory_actor
+  = directory_actor::extend<caf::reacts_to<lead_info>,
+                            caf::reacts_to<leader_address>>;
+
 } // namespace coppice
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_info)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::leader_address)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::own_replica)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::founding)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::peer_link_state)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_change)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_listener)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::granted_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::undelivered_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::ready_queues)

@@ -6,6 +6,7 @@
 #include "proto/api.pb.h"
 #include "proto/cluster.pb.h"
 #include "proto/command.pb.h"
+#include "proto/peer.pb.h"
 
 #include <caf/error.hpp>
 #include <caf/meta/load_callback.hpp>
@@ -84,6 +85,9 @@ using task_tracker_actor = caf::typed_actor<
   caf::replies_to<proto::SaveCheckpoint>::with<proto::CheckpointOutcome>,
   caf::replies_to<proto::LoadCheckpoint>::with<proto::CheckpointChunk>>;
 
+/// The STATE_REPLICATOR of a group, as those of the other managers see it.
+using peer_actor = caf::typed_actor<caf::reacts_to<proto::PeerMessage>>;
+
 /// The DIRECTORY of a manager node: the one actor that is published at the node
 /// port; it knows who answers what.
 using directory_actor = caf::typed_actor<
@@ -91,7 +95,11 @@ using directory_actor = caf::typed_actor<
   caf::replies_to<proto::Request>::with<proto::Reply>,
   // A worker connects. With an error in the Welcome both handles are invalid.
   caf::replies_to<proto::Hello, worker_actor>::with<
-    proto::Welcome, job_scheduler_actor, task_tracker_actor>>;
+    proto::Welcome, job_scheduler_actor, task_tracker_actor>,
+  // Another manager introduces itself, its DIRECTORY and its replica, which is
+  // invalid as long as it has none; the answer does the same.
+  caf::replies_to<proto::ManagerHello, caf::strong_actor_ptr,
+                  peer_actor>::with<proto::ManagerHello, peer_actor>>;
 
 /// What clients need of a DIRECTORY.
 using api_actor
@@ -124,6 +132,9 @@ CAF_BEGIN_TYPE_ID_BLOCK(coppice, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(coppice, (coppice::proto::LoadCheckpoint))
   CAF_ADD_TYPE_ID(coppice, (coppice::proto::CheckpointChunk))
   CAF_ADD_TYPE_ID(coppice, (coppice::proto::LogRequest))
+  CAF_ADD_TYPE_ID(coppice, (coppice::proto::PeerMessage))
+  CAF_ADD_TYPE_ID(coppice, (coppice::proto::ManagerHello))
+  CAF_ADD_TYPE_ID(coppice, (coppice::peer_actor))
   CAF_ADD_TYPE_ID(coppice, (coppice::worker_actor))
   CAF_ADD_TYPE_ID(coppice, (coppice::job_scheduler_actor))
   CAF_ADD_TYPE_ID(coppice, (coppice::task_tracker_actor))

@@ -5,14 +5,14 @@
 
 #include "actors/directory.hpp"
 #include "actors/executor.hpp"
-#include "actors/job_scheduler.hpp"
+#include "actors/group.hpp"
 #include "actors/kinds/checksum.hpp"
 #include "actors/kinds/exec_run.hpp"
 #include "actors/launcher_link.hpp"
 #include "actors/net/dialler.hpp"
-#include "actors/state_replicator.hpp"
-#include "actors/task_tracker.hpp"
+#include "actors/peer_links.hpp"
 #include "actors/worker_link.hpp"
+#include "config/data_folder.hpp"
 #include "runtime/log.hpp"
 #include "storage/lmdb_log_store.hpp"
 
@@ -23,6 +23,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <csignal>
@@ -39,8 +40,8 @@ namespace {
 /// The only group so far.
 constexpr const char* shard_folder = "groups/shard-0";
 
-/// How long the replicator may take to lead a group of one.
-constexpr auto lead_timeout = std::chrono::minutes{5};
+/// How precise the timers of a group with several managers are.
+constexpr auto group_tick = std::chrono::milliseconds{10};
 
 /// Ends the process if an orderly end takes too long: an actor that does not
 /// stop must not keep the node from being started again.
@@ -110,15 +111,16 @@ public:
   /// Starts everything.
   /// @returns An exit code if the node cannot run.
   std::optional<int> start() {
-    if (config_.node.roles.manager)
-      if (auto code = start_manager())
-        return code;
     directory_options options;
     options.node = config_.node.id;
     options.managers = address_list(config_.worker.managers);
+    options.is_manager = config_.node.roles.manager;
     options.stop = [] { ::kill(::getpid(), SIGTERM); };
-    directory_ = sys_.spawn(directory, options, scheduler_, tracker_);
+    directory_ = sys_.spawn(directory, options);
     watch(directory_);
+    if (config_.node.roles.manager)
+      if (auto code = start_manager())
+        return code;
     auto port = publish();
     if (!port)
       return exit_code::unusable;
@@ -147,9 +149,8 @@ public:
     down(executor_);
     down(link_);
     down(directory_);
-    down(scheduler_);
-    down(tracker_);
-    down(replicator_);
+    down(group_);
+    down(peers_);
   }
 
   int failure() const {
@@ -183,6 +184,9 @@ private:
     if (err)
       return cannot({ec::system_failure,
                      "cannot make " + folder.string() + ": " + err.message()});
+    auto member = member_number(config_.data.dir);
+    if (!member)
+      return cannot(member.error());
     tables_options options;
     options.environment.map_size_bytes = config_.storage.map_size_bytes;
     auto db = tables::open(folder / "tables", options);
@@ -192,48 +196,75 @@ private:
       = lmdb_log_store::open(folder / "log", config_.storage.map_size_bytes);
     if (!log_disk)
       return cannot(log_disk.error());
-    start_leader(std::shared_ptr<tables>{std::move(db.value())},
-                 std::shared_ptr<log_store>{std::move(log_disk.value())});
-    return tracker_ ? std::nullopt : std::optional{exit_code::gave_up};
+    start_group(member.value(), std::shared_ptr<tables>{std::move(db.value())},
+                std::shared_ptr<log_store>{std::move(log_disk.value())});
+    return std::nullopt;
   }
 
-  void start_leader(std::shared_ptr<tables> store,
-                    std::shared_ptr<log_store> log_disk) {
+  void start_group(uint64_t member, std::shared_ptr<tables> store,
+                   std::shared_ptr<log_store> log_disk) {
+    group_options options;
+    options.replicate = replication(member);
+    options.follow.lease = config_.lease.duration;
+    options.follow.stop_grace
+      = config_.task.term_grace + std::chrono::seconds{5};
+    options.accept.max_payload_bytes = config_.task.max_payload_bytes;
+    options.blank = log_disk->last_index() == 0 && store->applied() == 0;
+    if (config_.cluster.managers.size() > 1)
+      start_peers(member, options.blank, *log_disk);
+    group_contacts contacts{directory_, peers_};
+    group_ = sys_.spawn(group, std::move(options), std::move(contacts),
+                        std::move(log_disk), std::move(store));
+    watch(group_);
+  }
+
+  state_replicator_options replication(uint64_t member) const {
     state_replicator_options options;
-    options.raft.id = 1;
-    options.raft.voters = {1};
+    options.raft.id = member;
+    options.raft.voters = {member};
     options.raft.election_timeout = config_.raft.election_timeout;
     options.raft.heartbeat = config_.raft.heartbeat;
-    options.raft.seed = static_cast<uint32_t>(start_.incarnation);
+    options.raft.seed = static_cast<uint32_t>(start_.incarnation ^ member);
     options.raft.max_entry_bytes
       = config_.task.max_payload_bytes + (size_t{1} << 20);
     options.raft.max_inflight_bytes
       = options.raft.max_inflight_entries * options.raft.max_entry_bytes;
     options.dir = config_.data.dir;
     options.reserve_bytes = config_.storage.reserve_bytes;
-    replicator_
-      = sys_.spawn<caf::detached>(state_replicator, options, log_disk, store);
-    watch(replicator_);
-    // The children of a leader live only while it leads.
-    auto leads = false;
-    self_->request(replicator_, lead_timeout, atom::lead::value)
-      .receive([&](uint64_t) { leads = true; },
-               [&](caf::error& why) {
-                 log::error("node {} cannot lead: {}", config_.node.id,
-                            sys_.render(why));
-               });
-    if (!leads)
-      return;
-    task_tracker_options follow;
-    follow.lease = config_.lease.duration;
-    follow.stop_grace = config_.task.term_grace + std::chrono::seconds{5};
-    tracker_ = sys_.spawn(task_tracker, follow, store, replicator_);
-    watch(tracker_);
-    job_scheduler_options accept;
-    accept.max_payload_bytes = config_.task.max_payload_bytes;
-    scheduler_
-      = sys_.spawn(job_scheduler, accept, store, replicator_, tracker_);
-    watch(scheduler_);
+    if (config_.cluster.managers.size() > 1)
+      options.tick = std::min(options.tick, group_tick);
+    return options;
+  }
+
+  /// Returns who founded the group, if the log still begins there.
+  static std::vector<uint64_t> founders(log_store& log_disk) {
+    std::vector<uint64_t> result;
+    if (log_disk.first_index() != 1 || log_disk.last_index() == 0)
+      return result;
+    auto first = log_disk.read(1, 2, 0);
+    if (!first || first.value().front().type != entry_type::configuration)
+      return result;
+    auto members = decode_members(first.value().front().bytes());
+    if (members)
+      for (auto& x : members.value())
+        result.push_back(x.id);
+    return result;
+  }
+
+  void start_peers(uint64_t member, bool blank, log_store& log_disk) {
+    peer_links_options options;
+    options.node = config_.node.id;
+    options.member = member;
+    options.incarnation = start_.incarnation;
+    options.blank = blank;
+    options.founders = founders(log_disk);
+    options.managers = config_.cluster.managers;
+    options.make_dialler = [this, patience = options.patience] {
+      return net::spawn_dialler(sys_, patience);
+    };
+    peers_ = sys_.spawn(peer_links, std::move(options), directory_);
+    watch(peers_);
+    self_->send(directory_, peers_);
   }
 
   std::optional<uint16_t> publish() {
@@ -264,7 +295,9 @@ private:
       options.starters.emplace("exec", exec_starter(sys_, commands()));
     }
     executor_managers managers;
-    if (config_.worker.managers.empty()) {
+    if (peers_) {
+      managers.link = peers_;
+    } else if (config_.worker.managers.empty()) {
       managers.local = directory_;
     } else {
       worker_link_options dial;
@@ -295,10 +328,9 @@ private:
   std::atomic<bool> stopping_ = false;
   std::atomic<int> failure_ = 0;
 
-  state_replicator_actor replicator_;
-  local_task_tracker_actor tracker_;
-  local_job_scheduler_actor scheduler_;
-  directory_actor directory_;
+  directory_impl directory_;
+  peer_links_actor peers_;
+  group_actor group_;
   launcher_actor launcher_;
   worker_link_actor link_;
   executor_actor executor_;

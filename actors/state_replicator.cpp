@@ -30,6 +30,12 @@ proto::Outcome refused(const error& why) {
   return x;
 }
 
+void answer(std::vector<state_replicator_state::promise>& xs,
+            const proto::Outcome& what) {
+  for (auto& x : xs)
+    x.deliver(what);
+}
+
 } // namespace
 
 // -- initialization -----------------------------------------------------------
@@ -41,11 +47,13 @@ result<> state_replicator_state::init(state_replicator_options xs,
   log_disk = std::move(log);
   store = std::move(db);
   trimmed = store->durable_index();
-  auto started = replica::start(options.raft, *log_disk, {store->applied(), 0},
-                                self->clock().now());
+  auto started = replica::start(
+    options.raft, *log_disk, {{store->applied(), 0}, {}}, self->clock().now());
   if (!started)
     return started.error();
   member.emplace(std::move(started.value()));
+  cutter.emplace(options.max_part_bytes);
+  joiner.emplace(options.max_message_bytes);
   self->delayed_send(self, options.tick, atom::tick::value);
   self->send(self, atom::flush::value);
   flush_scheduled = true;
@@ -62,10 +70,14 @@ state_replicator_state::on_command(proto::Command& x) {
   waiting_bytes += size;
   waiting.push_back(
     {std::move(x), self->make_response_promise<proto::Outcome>()});
+  schedule_flush();
+  return waiting.back().answer;
+}
+
+void state_replicator_state::schedule_flush() {
   // Behind everything that waits in the mailbox: it all becomes one turn.
   if (!std::exchange(flush_scheduled, true))
     self->send(self, atom::flush::value);
-  return waiting.back().answer;
 }
 
 std::optional<error> state_replicator_state::refuse(const proto::Command& x,
@@ -85,11 +97,43 @@ std::optional<error> state_replicator_state::refuse(const proto::Command& x,
   return std::nullopt;
 }
 
-caf::result<uint64_t> state_replicator_state::on_lead() {
-  if (member->ready_to_lead())
-    return member->term();
-  leads.push_back(self->make_response_promise<uint64_t>());
-  return leads.back();
+caf::result<proto::Outcome> state_replicator_state::on_barrier() {
+  waiting_barriers.push_back(self->make_response_promise<proto::Outcome>());
+  schedule_flush();
+  return waiting_barriers.back();
+}
+
+void state_replicator_state::on_peer(proto::PeerMessage& x) {
+  auto ignore = [](const error& why) {
+    log::debug("{} ignores a message: {}", name, to_string(why));
+  };
+  auto whole = joiner->join(std::move(x));
+  if (!whole)
+    return ignore(whole.error());
+  if (!whole.value())
+    return;
+  auto message = decode_peer_message(*whole.value());
+  if (!message)
+    return ignore(message.error());
+  auto taken = member->receive(message.value(), self->clock().now());
+  if (!taken && taken.error().code != ec::protocol_violation)
+    return fail(taken.error());
+  if (!taken)
+    return ignore(taken.error());
+  schedule_flush();
+}
+
+void state_replicator_state::on_link(peer_link_state& x) {
+  if (x.replica)
+    peers[x.member] = std::move(x.replica);
+  else
+    peers.erase(x.member);
+}
+
+void state_replicator_state::on_listener(lead_listener x) {
+  listener = std::move(x);
+  told.reset();
+  tell_listener();
 }
 
 void state_replicator_state::on_flush() {
@@ -98,6 +142,7 @@ void state_replicator_state::on_flush() {
   if (failing)
     return;
   propose_waiting();
+  propose_barriers();
   end_turn();
 }
 
@@ -120,8 +165,8 @@ void state_replicator_state::on_tick() {
   }
   if (std::exchange(stuck, false) || !backlog.empty())
     end_turn();
-  if (!failing && !waiting.empty() && !std::exchange(flush_scheduled, true))
-    self->send(self, atom::flush::value);
+  if (!failing && !(waiting.empty() && waiting_barriers.empty()))
+    schedule_flush();
 }
 
 void state_replicator_state::on_exit() {
@@ -165,19 +210,65 @@ void state_replicator_state::propose_entry(flight x) {
   flights.push_back(std::move(x));
 }
 
+void state_replicator_state::propose_barriers() {
+  if (waiting_barriers.empty())
+    return;
+  auto xs = std::exchange(waiting_barriers, {});
+  if (!member->ready_to_lead())
+    return answer(xs, refused({ec::not_leader, "this manager does not lead"}));
+  if (alone())
+    return answer(xs, {});
+  // Any entry will do that was proposed after the question.
+  auto last = log_position{member->last_index(), member->term()};
+  if (!flights.empty() && flights.back().where.index > last.index) {
+    last = flights.back().where;
+  } else {
+    auto proposed = member->propose_barrier();
+    if (!proposed)
+      return answer(xs, refused(proposed.error()));
+    last = proposed.value();
+  }
+  barriers.push_back({last, std::move(xs)});
+}
+
+bool state_replicator_state::alone() const {
+  auto members = member->members();
+  if (!members)
+    return false;
+  auto& xs = members.value();
+  return std::none_of(xs.begin(), xs.end(), [this](const member_record& x) {
+    return x.votes && x.id != options.raft.id;
+  });
+}
+
+void state_replicator_state::send_out(peer_message&& x) {
+  auto to = peers.find(x.to);
+  if (to == peers.end())
+    return; // As if it were lost.
+  for (auto& part : cutter->cut(encode(x)))
+    self->send(to->second, std::move(part));
+}
+
+void state_replicator_state::fail_flights() {
+  for (auto& x : std::exchange(flights, {}))
+    for (auto& y : x.answers)
+      y.deliver(caf::make_error(caf::sec::runtime_error));
+  for (auto& x : std::exchange(barriers, {}))
+    answer(x.answers,
+           refused({ec::not_leader, "this manager does not lead any more"}));
+}
+
 void state_replicator_state::end_turn() {
-  // A group of one has nobody to send to.
-  auto ended = member->finish_turn(self->clock().now(), [](peer_message&&) {});
+  auto send = [this](peer_message&& x) { send_out(std::move(x)); };
+  auto ended = member->finish_turn(self->clock().now(), send);
   if (!ended) {
     if (ended.error().code != ec::storage_failure)
       return fail(ended.error());
     return struggle("log", ended.error());
   }
   if (ended.value().leadership_lost) {
-    log::warn("{} lost the lead of term {}", name, ended.value().term);
-    for (auto& lost : std::exchange(flights, {}))
-      for (auto& answer : lost.answers)
-        answer.deliver(caf::make_error(caf::sec::runtime_error));
+    log::warn("{} lost the lead; the term is {} now", name, ended.value().term);
+    fail_flights();
   }
   if (auto done = apply_committed(); !done) {
     if (done.error().code != ec::storage_failure)
@@ -186,7 +277,7 @@ void state_replicator_state::end_turn() {
   }
   if (std::exchange(failing, false))
     log::info("{} can write again", name);
-  answer_leads();
+  tell_listener();
 }
 
 void state_replicator_state::struggle(const char* what, const error& why) {
@@ -227,6 +318,7 @@ result<> state_replicator_state::apply(const std::vector<committed_entry>& xs) {
     return done.error();
   for (auto& [answer, outcome] : out)
     answer.deliver(std::move(outcome));
+  answer_barriers(xs.back().index);
   return ok();
 }
 
@@ -257,11 +349,20 @@ void state_replicator_state::fail(const error& why) {
   self->quit(caf::make_error(caf::sec::runtime_error));
 }
 
-void state_replicator_state::answer_leads() {
-  if (leads.empty() || !member->ready_to_lead())
+void state_replicator_state::answer_barriers(uint64_t applied) {
+  while (!barriers.empty() && barriers.front().where.index <= applied) {
+    answer(barriers.front().answers, {});
+    barriers.pop_front();
+  }
+}
+
+void state_replicator_state::tell_listener() {
+  auto now
+    = lead_change{member->term(), member->leader(), member->ready_to_lead()};
+  if (!listener || told == now)
     return;
-  for (auto& answer : std::exchange(leads, {}))
-    answer.deliver(member->term());
+  told = now;
+  self->send(listener, now);
 }
 
 void state_replicator_state::watch_disk() {
@@ -301,7 +402,10 @@ state_replicator_impl::behavior_type state_replicator(
   });
   return {
     [self](proto::Command& x) { return self->state.on_command(x); },
-    [self](atom::lead) { return self->state.on_lead(); },
+    [self](atom::barrier) { return self->state.on_barrier(); },
+    [self](proto::PeerMessage& x) { self->state.on_peer(x); },
+    [self](peer_link_state& x) { self->state.on_link(x); },
+    [self](lead_listener& x) { self->state.on_listener(std::move(x)); },
     [self](atom::flush) { self->state.on_flush(); },
     [self](atom::tick) { self->state.on_tick(); },
   };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/local_messages.hpp"
+#include "storage/consensus/peer_codec.hpp"
 #include "storage/consensus/replica.hpp"
 #include "storage/log_store.hpp"
 #include "storage/tables.hpp"
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -43,6 +45,10 @@ struct state_replicator_options {
   size_t pack_bytes = size_t{192} << 10;
   /// The log is trimmed in steps of this many entries.
   uint64_t trim_step = 1'024;
+  /// Larger messages between replicas are sent in parts.
+  size_t max_part_bytes = size_t{256} << 10;
+  /// Whole messages larger than this are refused.
+  size_t max_message_bytes = size_t{64} << 20;
 };
 
 /// The state of the STATE_REPLICATOR: everything that waits in its mailbox
@@ -65,6 +71,12 @@ struct state_replicator_state {
     std::vector<promise> answers;
   };
 
+  /// Those who wait until the entry at *where* is applied.
+  struct barrier {
+    log_position where;
+    std::vector<promise> answers;
+  };
+
   // -- constructors, destructors, and assignment operators --------------------
 
   explicit state_replicator_state(state_replicator_impl::pointer selfptr)
@@ -80,7 +92,13 @@ struct state_replicator_state {
 
   caf::result<proto::Outcome> on_command(proto::Command& x);
 
-  caf::result<uint64_t> on_lead();
+  caf::result<proto::Outcome> on_barrier();
+
+  void on_peer(proto::PeerMessage& x);
+
+  void on_link(peer_link_state& x);
+
+  void on_listener(lead_listener x);
 
   void on_flush();
 
@@ -97,6 +115,20 @@ struct state_replicator_state {
   void propose_waiting();
 
   void propose_entry(flight x);
+
+  /// Lets whoever waits for a barrier wait for the end of this turn's entries.
+  void propose_barriers();
+
+  /// Whether nobody else votes: then this member leads as long as it lives.
+  bool alone() const;
+
+  void schedule_flush();
+
+  /// Sends *x* to another member, if it can be reached.
+  void send_out(peer_message&& x);
+
+  /// Nobody knows what becomes of what is under way.
+  void fail_flights();
 
   /// Makes everything durable, applies what is committed, answers.
   void end_turn();
@@ -116,7 +148,9 @@ struct state_replicator_state {
   /// Ends the actor, and thereby the process: its supervisor starts it again.
   void fail(const error& why);
 
-  void answer_leads();
+  void answer_barriers(uint64_t applied);
+
+  void tell_listener();
 
   void watch_disk();
 
@@ -143,7 +177,22 @@ struct state_replicator_state {
   /// Committed, but the tables could not take it yet.
   std::vector<committed_entry> backlog;
 
-  std::vector<caf::typed_response_promise<uint64_t>> leads;
+  /// Not proposed yet.
+  std::vector<promise> waiting_barriers;
+
+  /// In the order of their entries.
+  std::deque<barrier> barriers;
+
+  std::map<uint64_t, peer_actor> peers; ///< By member.
+
+  std::optional<message_cutter> cutter;
+
+  std::optional<message_joiner> joiner;
+
+  lead_listener listener;
+
+  /// What the listener was told.
+  std::optional<lead_change> told;
 
   uint64_t trimmed = 0;
 

@@ -16,6 +16,7 @@
 #include <iterator>
 #include <limits>
 #include <optional>
+#include <random>
 
 namespace coppice {
 
@@ -25,6 +26,7 @@ namespace {
 
 constexpr const char* version_file = "VERSION";
 constexpr const char* incarnation_file = "incarnation";
+constexpr const char* member_file = "member";
 
 error refuse(ec code, const fs::path& file, const std::string& why) {
   return {code, "'" + file.string() + "' " + why};
@@ -140,6 +142,24 @@ result<> create_data_folder(const fs::path& dir) {
     return done;
   auto parent = fs::absolute(dir, err).lexically_normal().parent_path();
   return err ? ok() : sync_folder(parent);
+}
+
+result<uint64_t> member_number(const fs::path& dir) {
+  auto file = dir / member_file;
+  std::error_code err;
+  if (fs::exists(file, err)) {
+    auto stored = read_number(file);
+    if (!stored || *stored == 0)
+      return refuse(ec::corrupt_store, file, "is not the number of a member");
+    return *stored;
+  }
+  std::random_device device;
+  uint64_t drawn = 0;
+  while (drawn == 0)
+    drawn = (uint64_t{device()} << 32) | device();
+  if (auto done = write_number(dir, member_file, drawn); !done)
+    return done.error();
+  return drawn;
 }
 
 result<uint64_t> next_incarnation(const fs::path& dir,

@@ -111,6 +111,21 @@ struct node_config {
     ms heartbeat{50};
   };
 
+  /// A manager, as the others know it.
+  struct manager_address {
+    std::string node;
+    host_port address;
+
+    friend bool operator==(const manager_address&, const manager_address&)
+      = default;
+  };
+
+  struct cluster_section {
+    /// All managers that found the cluster together, this one among them.
+    /// Empty: this one alone.
+    std::vector<manager_address> managers;
+  };
+
   struct worker_section {
     /// Managers to join. Empty: the manager in this very process.
     std::vector<host_port> managers;
@@ -158,6 +173,7 @@ struct node_config {
   lease_section lease;
   keepalive_section keepalive;
   raft_section raft;
+  cluster_section cluster;
   worker_section worker;
   net_section net;
   keeper_section keeper;

@@ -156,6 +156,16 @@ void add_raft(std::vector<option>& xs) {
     {5ms, 10s}, [](auto& x) -> auto& { return x.raft.heartbeat; }));
 }
 
+void add_cluster(std::vector<option>& xs) {
+  xs.push_back(make(
+    {"cluster.managers",
+     "All managers that found the cluster together, as NAME=HOST:PORT with"
+     " commas between, this one among them and the same list on each; none: a"
+     " cluster with one manager."},
+    "LIST", "", [](auto& x) -> auto& { return x.cluster.managers; },
+    parse_managers, show_managers));
+}
+
 void add_worker(std::vector<option>& xs) {
   xs.push_back(make(
     {"worker.managers", "Addresses of managers to join, with commas between;"
@@ -245,8 +255,8 @@ std::string option::text() const {
 const std::vector<option>& option_table() {
   static const auto table = [] {
     std::vector<option> xs;
-    for (auto add : {add_node, add_data, add_task, add_raft, add_worker,
-                     add_net, add_keeper})
+    for (auto add : {add_node, add_data, add_task, add_raft, add_cluster,
+                     add_worker, add_net, add_keeper})
       add(xs);
     return xs;
   }();

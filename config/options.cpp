@@ -8,6 +8,7 @@
 
 #include <boost/program_options.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -211,6 +212,29 @@ parse_node_arguments(const std::vector<std::string>& xs) {
 
 // -- load ---------------------------------------------------------------------
 
+namespace {
+
+result<> check_managers(const node_config& x) {
+  auto& xs = x.cluster.managers;
+  auto where = x.where("cluster.managers");
+  if (xs.empty())
+    return ok();
+  if (!x.node.roles.manager)
+    return refuse(where, "is for managers; a worker joins them by"
+                         " worker.managers");
+  if (xs.size() != 1 && xs.size() != 3 && xs.size() != 5)
+    return refuse(where, "names " + std::to_string(xs.size())
+                           + " managers; a cluster is founded by 1, 3 or 5:"
+                             " an even number survives no more failures than"
+                             " one less");
+  auto is_self = [&](auto& y) { return y.node == x.node.id; };
+  if (std::none_of(xs.begin(), xs.end(), is_self))
+    return refuse(where, "does not name this node, " + in_quotes(x.node.id));
+  return ok();
+}
+
+} // namespace
+
 result<> validate(const node_config& x) {
   if (x.node.id.empty())
     return refuse(x.where("node.id"), "is missing; every node needs its own");
@@ -226,6 +250,8 @@ result<> validate(const node_config& x) {
     return refuse(x.where("worker.managers"),
                   "is missing; a worker without the role manager needs the"
                   " address of a manager");
+  if (auto done = check_managers(x); !done)
+    return done;
   return check_durations(x);
 }
 

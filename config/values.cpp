@@ -244,6 +244,27 @@ result<std::vector<host_port>> parse_host_ports(std::string_view text) {
   return result;
 }
 
+result<std::vector<node_config::manager_address>>
+parse_managers(std::string_view text) {
+  std::vector<node_config::manager_address> result;
+  for (auto x : split(text)) {
+    auto equals = x.find('=');
+    auto name = trim(x.substr(0, equals));
+    if (equals == std::string_view::npos || !is_name(name))
+      return refuse(x, "is not a manager of the form NAME=HOST:PORT");
+    auto address = parse_host_port(trim(x.substr(equals + 1)));
+    if (!address)
+      return address.error();
+    if (address.value().port == 0)
+      return refuse(x, "has port 0: nobody can be reached there");
+    for (auto& y : result)
+      if (y.node == name)
+        return refuse(name, "is the name of two managers");
+    result.push_back({std::string{name}, std::move(address).value()});
+  }
+  return result;
+}
+
 // -- rendering ----------------------------------------------------------------
 
 std::string show_size(uint64_t bytes) {
@@ -258,6 +279,13 @@ std::string show_host_ports(const std::vector<host_port>& xs) {
   std::string result;
   for (auto& x : xs)
     result += (result.empty() ? "" : ",") + to_string(x);
+  return result;
+}
+
+std::string show_managers(const std::vector<node_config::manager_address>& xs) {
+  std::string result;
+  for (auto& x : xs)
+    result += (result.empty() ? "" : ",") + x.node + "=" + to_string(x.address);
   return result;
 }
 

@@ -56,6 +56,11 @@ result<host_port> parse_host_port(std::string_view text);
 /// Parses addresses separated by commas; none has port 0.
 result<std::vector<host_port>> parse_host_ports(std::string_view text);
 
+/// Reads `NAME=HOST:PORT`, with commas between.
+/// @returns an error if a name stands there twice as well.
+result<std::vector<node_config::manager_address>>
+parse_managers(std::string_view text);
+
 /// Parses one or more of `manager` and `worker`, separated by commas.
 result<node_roles> parse_roles(std::string_view text);
 
@@ -73,6 +78,9 @@ std::string show_duration(std::chrono::milliseconds x);
 
 /// Renders *xs* as `parse_host_ports` reads it.
 std::string show_host_ports(const std::vector<host_port>& xs);
+
+/// Renders *xs* as `parse_managers` reads it.
+std::string show_managers(const std::vector<node_config::manager_address>& xs);
 
 /// Renders *xs* as `parse_labels` reads it.
 std::string show_labels(const std::map<std::string, std::string>& xs);

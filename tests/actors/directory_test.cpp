@@ -17,9 +17,8 @@ uint32_t number(ec x) {
 struct fixture : manager_fixture {
   /// A directory of a node that is no manager.
   void start_worker_node() {
-    front = sys.spawn(directory,
-                      directory_options{"w1", "m1:7401", [this] { ++stops; }},
-                      local_job_scheduler_actor{}, local_task_tracker_actor{});
+    front = sys.spawn(directory, directory_options{"w1", "m1:7401", false,
+                                                   [this] { ++stops; }});
   }
 };
 

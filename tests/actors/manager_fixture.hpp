@@ -87,9 +87,8 @@ struct manager_fixture : test_coordinator_fixture<> {
     scheduler = sys.spawn(job_scheduler, scheduler_options, store, replicator,
                           local_task_tracker_actor{tracker});
     auto count = [this] { ++stops; };
-    front = sys.spawn(directory, directory_options{"m1", "m1:1", count},
-                      local_job_scheduler_actor{scheduler},
-                      local_task_tracker_actor{tracker});
+    front = sys.spawn(directory, directory_options{"m1", "m1:1", true, count});
+    self->send(front, lead_info{scheduler, tracker, replicator});
     consume_messages();
   }
 

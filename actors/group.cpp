@@ -1,0 +1,132 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/group.hpp"
+
+#include "runtime/log.hpp"
+
+#include <caf/actor_cast.hpp>
+
+#include <utility>
+
+namespace coppice {
+
+// -- initialization -----------------------------------------------------------
+
+void group_state::init(group_options xs, group_contacts ys,
+                       std::shared_ptr<log_store> log,
+                       std::shared_ptr<tables> db) {
+  options = std::move(xs);
+  contacts = std::move(ys);
+  log_disk = std::move(log);
+  store = std::move(db);
+  if (!options.blank || !contacts.links) {
+    start_replicator();
+    return;
+  }
+  log::info("{} waits for the other managers to found the cluster", name);
+  self->request(contacts.links, caf::infinite, atom::found::value)
+    .then([this](const founding& x) {
+      if (x.voters.empty())
+        log::info("{} finds a cluster and waits to be taken in", name);
+      options.replicate.raft.voters = x.voters;
+      start_replicator();
+    });
+}
+
+void group_state::start_replicator() {
+  auto start = [this](auto spawn_options) {
+    return self->spawn<decltype(spawn_options)::value>(
+      state_replicator, options.replicate, log_disk, store);
+  };
+  using detached
+    = std::integral_constant<caf::spawn_options, caf::detached + caf::linked>;
+  using ordinary = std::integral_constant<caf::spawn_options, caf::linked>;
+  replicator = options.threads ? start(detached{}) : start(ordinary{});
+  self->send(replicator, caf::actor_cast<lead_listener>(self));
+  if (contacts.links)
+    self->send(contacts.links,
+               own_replica{caf::actor_cast<peer_actor>(replicator),
+                           caf::actor_cast<decltype(own_replica::replicator)>(
+                             replicator)});
+}
+
+// -- handlers -----------------------------------------------------------------
+
+void group_state::on_lead(const lead_change& x) {
+  if (contacts.links)
+    self->send(contacts.links, x);
+  if (term != 0 && (!x.ready || x.term != term))
+    cease_to_lead();
+  if (x.ready && term == 0) {
+    term = x.term;
+    begin_to_lead();
+  }
+  self->send(contacts.directory, lead);
+}
+
+void group_state::begin_to_lead() {
+  log::info("{} leads in term {}", name, term);
+  lead.replicator = replicator;
+  lead.tracker
+    = self->spawn<caf::linked>(task_tracker, options.follow, store, replicator);
+  lead.scheduler = self->spawn<caf::linked>(job_scheduler, options.accept,
+                                            store, replicator, lead.tracker);
+}
+
+void group_state::cease_to_lead() {
+  log::info("{} does not lead any more", name);
+  term = 0;
+  // They are told that what is under way failed, and pass that on.
+  retired.emplace(++retirements, std::exchange(lead, {}));
+  self->delayed_send(self, options.grace, atom::retire::value, retirements);
+}
+
+void group_state::on_retire(uint64_t number) {
+  auto former = retired.extract(number);
+  if (!former.empty())
+    stop(former.mapped(), caf::exit_reason::user_shutdown);
+}
+
+void group_state::on_exit(const caf::exit_msg& x) {
+  auto is_child = lead.tracker
+                  && (x.source == lead.tracker.address()
+                      || x.source == lead.scheduler.address());
+  if (!replicator || x.source == replicator.address()
+      || (is_child && !stopping)) {
+    self->quit(x.reason); // Takes all others along.
+    return;
+  }
+  // The replicator last: the others tell it what they know. Its end is ours.
+  stopping = true;
+  stop(lead, x.reason);
+  for (auto& [number, former] : retired)
+    stop(former, x.reason);
+  self->send_exit(replicator, x.reason);
+}
+
+void group_state::stop(const lead_info& x, const caf::error& why) {
+  if (!x.tracker)
+    return;
+  self->unlink_from(x.scheduler.address());
+  self->unlink_from(x.tracker.address());
+  self->send_exit(x.scheduler, why);
+  self->send_exit(x.tracker, why);
+}
+
+// -- group --------------------------------------------------------------------
+
+group_impl::behavior_type group(group_impl::stateful_pointer<group_state> self,
+                                group_options options, group_contacts contacts,
+                                std::shared_ptr<log_store> log,
+                                std::shared_ptr<tables> store) {
+  self->state.init(std::move(options), std::move(contacts), std::move(log),
+                   std::move(store));
+  self->set_exit_handler([self](caf::exit_msg& x) { self->state.on_exit(x); });
+  return {
+    [self](const lead_change& x) { self->state.on_lead(x); },
+    [self](atom::retire, uint64_t number) { self->state.on_retire(number); },
+  };
+}
+
+} // namespace coppice

@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/job_scheduler.hpp"
+#include "actors/local_messages.hpp"
+#include "actors/peer_links.hpp"
+#include "actors/state_replicator.hpp"
+#include "actors/task_tracker.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace coppice {
+
+/// GROUP: a manager's part in one replicated group.
+using group_actor = lead_listener;
+
+/// GROUP with its messages to itself.
+using group_impl = group_actor::extend<caf::reacts_to<atom::retire, uint64_t>>;
+
+/// What the GROUP is told when it starts.
+struct group_options {
+  state_replicator_options replicate;
+  job_scheduler_options accept;
+  task_tracker_options follow;
+  /// There is no log yet.
+  bool blank = false;
+  /// How long the children of a former leader live on: to answer those that
+  /// they have heard.
+  std::chrono::milliseconds grace{200};
+  /// Whether to give the replicator a thread of its own.
+  bool threads = true;
+};
+
+/// Whom the GROUP speaks to.
+struct group_contacts {
+  /// Told who answers for the group.
+  caf::typed_actor<caf::reacts_to<lead_info>> directory;
+  /// Invalid if this is the only manager.
+  peer_links_actor links;
+};
+
+/// The state of GROUP: its replicator, and, while this manager leads, the
+/// actors that only a leader has.
+struct group_state {
+  // -- constructors, destructors, and assignment operators --------------------
+
+  explicit group_state(group_impl::pointer selfptr) : self(selfptr) {}
+
+  // -- initialization ---------------------------------------------------------
+
+  void init(group_options xs, group_contacts ys, std::shared_ptr<log_store> log,
+            std::shared_ptr<tables> db);
+
+  // -- handlers ---------------------------------------------------------------
+
+  void on_lead(const lead_change& x);
+
+  void on_retire(uint64_t number);
+
+  void on_exit(const caf::exit_msg& x);
+
+  // -- parts of the handlers --------------------------------------------------
+
+  void start_replicator();
+
+  void begin_to_lead();
+
+  void cease_to_lead();
+
+  /// Ends the children of a leader, and not this actor with them.
+  void stop(const lead_info& x, const caf::error& why);
+
+  // -- member variables -------------------------------------------------------
+
+  static constexpr const char* name = "group";
+
+  group_impl::pointer self;
+
+  group_options options;
+
+  group_contacts contacts;
+
+  std::shared_ptr<log_store> log_disk;
+
+  std::shared_ptr<tables> store;
+
+  state_replicator_actor replicator;
+
+  lead_info lead;
+
+  /// The term in which this manager leads; 0: it does not.
+  uint64_t term = 0;
+
+  /// Former children that still answer, by the number of their end.
+  std::map<uint64_t, lead_info> retired;
+
+  uint64_t retirements = 0;
+
+  bool stopping = false;
+};
+
+/// Runs this manager's part in a group. Ends if a child ends by itself.
+/// @param self The actor itself.
+/// @param options Limits and intervals of all children.
+/// @param contacts Whom to tell.
+/// @param log The durable log of the group.
+/// @param store The tables behind the log.
+group_impl::behavior_type group(group_impl::stateful_pointer<group_state> self,
+                                group_options options, group_contacts contacts,
+                                std::shared_ptr<log_store> log,
+                                std::shared_ptr<tables> store);
+
+} // namespace coppice

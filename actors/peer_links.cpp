@@ -1,0 +1,287 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/peer_links.hpp"
+
+#include "actors/replies.hpp"
+#include "runtime/log.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+/// CAF's own handshake has no deadline: this is added to that of the dial.
+constexpr auto slack = std::chrono::milliseconds{500};
+
+/// How long a manager may take to introduce itself.
+constexpr auto hello_timeout = std::chrono::seconds{5};
+
+} // namespace
+
+// -- initialization -----------------------------------------------------------
+
+void peer_links_state::init(peer_links_options xs, local_directory_actor here) {
+  options = std::move(xs);
+  directory = std::move(here);
+  for (auto& x : options.managers) {
+    if (x.node == options.node)
+      continue;
+    auto& to = peers[x.node];
+    to.address = x.address;
+    if (options.node < x.node) {
+      to.middleman = options.make_dialler();
+      self->send(self, caf::connect_atom::value, x.node);
+    }
+  }
+}
+
+// -- handlers -----------------------------------------------------------------
+
+caf::result<proto::ManagerHello, peer_actor>
+peer_links_state::on_hello(const proto::ManagerHello& x,
+                           const caf::strong_actor_ptr& from,
+                           const peer_actor& its_replica) {
+  auto answer = introduction();
+  std::optional<error> wrong
+    = error{ec::protocol_violation, "it names no directory"};
+  if (from)
+    wrong = learn(x, caf::actor_cast<directory_actor>(from), its_replica);
+  if (wrong) {
+    log::warn("{} refuses a manager: {}", name, wrong->message);
+    answer = {};
+    set_error(*answer.mutable_error(), *wrong);
+  }
+  auto promise = self->make_response_promise<proto::ManagerHello, peer_actor>();
+  promise.deliver(std::move(answer), wrong ? peer_actor{} : own());
+  return promise;
+}
+
+void peer_links_state::on_dial(const std::string& whom) {
+  auto& to = peers.at(whom);
+  if (to.directory)
+    return;
+  auto failed = [this, whom](const caf::error&) { dial_later(whom); };
+  self
+    ->request(to.middleman, caf::duration{options.patience + slack},
+              caf::connect_atom::value, to.address.host, to.address.port)
+    .then(
+      [this, whom, failed](const caf::node_id&, caf::strong_actor_ptr& found,
+                           const std::set<std::string>& interface) {
+        auto wanted = self->system().message_types<directory_actor>();
+        if (!found || !self->system().assignable(interface, wanted)) {
+          log::warn("{} finds no manager of its version at {}", name,
+                    to_string(peers.at(whom).address));
+          return failed({});
+        }
+        introduce(whom, caf::actor_cast<directory_actor>(found));
+      },
+      failed);
+}
+
+void peer_links_state::on_replica(own_replica& x) {
+  replica = std::move(x);
+  options.blank = false;
+  // Those that dial this one learn of it by their answer: ask them to ask.
+  for (auto& [whom, to] : peers)
+    if (to.directory)
+      introduce(whom, to.directory);
+}
+
+void peer_links_state::on_lead(const lead_change& x) {
+  leader = x.leader;
+  tell_leader();
+}
+
+caf::result<directory_actor> peer_links_state::on_connect() {
+  if (leader == options.member)
+    return directory_actor{directory};
+  for (auto& [whom, x] : peers)
+    if (x.directory && x.hello && x.hello->member() == leader)
+      return x.directory;
+  return caf::make_error(caf::sec::cannot_connect_to_node);
+}
+
+caf::result<founding> peer_links_state::on_found() {
+  waiting.push_back(self->make_response_promise<founding>());
+  auto result = waiting.back();
+  try_found();
+  return result;
+}
+
+void peer_links_state::on_down(const caf::down_msg& x) {
+  for (auto& [whom, to] : peers) {
+    if (!to.directory || to.directory.address() != x.source)
+      continue;
+    log::info("{} has lost the manager {}", name, whom);
+    auto member = to.hello ? to.hello->member() : 0;
+    to.directory = nullptr;
+    to.hello.reset();
+    if (replica.replicator)
+      self->send(replica.replicator, peer_link_state{member, {}});
+    if (to.middleman)
+      dial_later(whom);
+  }
+}
+
+// -- parts of the handlers ----------------------------------------------------
+
+proto::ManagerHello peer_links_state::introduction() const {
+  proto::ManagerHello x;
+  x.set_node(options.node);
+  x.set_member(options.member);
+  x.set_incarnation(options.incarnation);
+  x.set_protocol(protocol_version);
+  x.set_blank(options.blank);
+  x.mutable_founders()->Add(options.founders.begin(), options.founders.end());
+  return x;
+}
+
+std::optional<error> peer_links_state::learn(const proto::ManagerHello& x,
+                                             const directory_actor& from,
+                                             const peer_actor& its_replica) {
+  auto i = peers.find(x.node());
+  if (i == peers.end())
+    return error{ec::invalid_argument,
+                 "manager '" + x.node() + "' is not in cluster.managers"};
+  if (x.protocol() != protocol_version)
+    return error{ec::protocol_violation,
+                 "manager " + x.node() + " speaks protocol "
+                   + std::to_string(x.protocol()) + ", this one speaks "
+                   + std::to_string(protocol_version)};
+  if (x.member() == options.member || x.member() == 0)
+    return error{ec::conflict, "manager " + x.node()
+                                 + " has the member number of this one: was "
+                                   "its data folder copied?"};
+  auto& to = i->second;
+  if (!to.directory)
+    log::info("{} is connected to the manager {}", name, x.node());
+  if (to.directory != from) {
+    if (to.directory)
+      self->demonitor(to.directory.address());
+    to.directory = from;
+    self->monitor(to.directory);
+  }
+  to.hello = x;
+  if (replica.replicator && its_replica)
+    self->send(replica.replicator, peer_link_state{x.member(), its_replica});
+  try_found();
+  tell_leader();
+  return std::nullopt;
+}
+
+void peer_links_state::tell_leader() {
+  leader_address now;
+  for (auto& [whom, x] : peers)
+    if (x.hello && x.hello->member() == leader)
+      now = {whom, to_string(x.address)};
+  if (now == told)
+    return;
+  told = now;
+  self->send(directory, now);
+}
+
+void peer_links_state::introduce(const std::string& whom,
+                                 const directory_actor& to) {
+  self
+    ->request(to, caf::duration{hello_timeout}, introduction(),
+              caf::actor_cast<caf::strong_actor_ptr>(directory), own())
+    .then(
+      [this, whom, to](const proto::ManagerHello& x, const peer_actor& theirs) {
+        auto wrong = x.has_error() ? to_error(x.error()) : error{};
+        if (!x.has_error() && x.node() != whom)
+          wrong = {ec::conflict, "there is manager '" + x.node() + "'"};
+        else if (!x.has_error())
+          if (auto why = learn(x, to, theirs))
+            wrong = *why;
+        if (wrong.message.empty())
+          return;
+        log::warn("{} is refused by the manager {} at {}: {}", name, whom,
+                  to_string(peers.at(whom).address), wrong.message);
+        dial_later(whom);
+      },
+      [this, whom](const caf::error&) { dial_later(whom); });
+}
+
+void peer_links_state::dial_later(const std::string& whom) {
+  if (peers.at(whom).middleman)
+    self->delayed_send(self, options.retry, caf::connect_atom::value, whom);
+}
+
+std::optional<founding> peer_links_state::how_to_begin() const {
+  founding all{{options.member}};
+  auto exists = false;
+  for (auto& [whom, x] : peers) {
+    if (!x.hello)
+      continue;
+    auto& founders = x.hello->founders();
+    // Another founder was faster; without this one it might never lead.
+    if (std::find(founders.begin(), founders.end(), options.member)
+        != founders.end())
+      return founding{{founders.begin(), founders.end()}};
+    exists = exists || !x.hello->blank();
+    all.voters.push_back(x.hello->member());
+  }
+  if (exists)
+    return founding{};
+  if (all.voters.size() <= peers.size())
+    return std::nullopt; // Not all are there.
+  std::sort(all.voters.begin(), all.voters.end());
+  return all;
+}
+
+void peer_links_state::try_found() {
+  if (waiting.empty())
+    return;
+  auto result = how_to_begin();
+  if (!result)
+    return;
+  options.founders = result->voters;
+  for (auto& x : std::exchange(waiting, {}))
+    x.deliver(*result);
+}
+
+peer_actor peer_links_state::own() const {
+  return replica.replica;
+}
+
+// -- peer_links ---------------------------------------------------------------
+
+peer_links_impl::behavior_type
+peer_links(peer_links_impl::stateful_pointer<peer_links_state> self,
+           peer_links_options options, local_directory_actor directory) {
+  self->state.init(std::move(options), std::move(directory));
+  self->set_down_handler(
+    [self](const caf::down_msg& x) { self->state.on_down(x); });
+  std::vector<caf::io::middleman_actor> middlemen;
+  for (auto& [whom, x] : self->state.peers)
+    if (x.middleman)
+      middlemen.push_back(x.middleman);
+  // A middleman ignores all reasons but this one.
+  self->attach_functor([middlemen] {
+    for (auto& x : middlemen)
+      caf::anon_send_exit(x, caf::exit_reason::kill);
+  });
+  return {
+    [self](caf::connect_atom) { return self->state.on_connect(); },
+    [self](const proto::ManagerHello& x, const caf::strong_actor_ptr& from,
+           const peer_actor& replica) {
+      return self->state.on_hello(x, from, replica);
+    },
+    [self](own_replica& x) { self->state.on_replica(x); },
+    [self](const lead_change& x) { self->state.on_lead(x); },
+    [self](atom::found) { return self->state.on_found(); },
+    [self](caf::connect_atom, const std::string& whom) {
+      self->state.on_dial(whom);
+    },
+  };
+}
+
+} // namespace coppice

@@ -1,0 +1,157 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/local_messages.hpp"
+#include "actors/worker_link.hpp"
+#include "config/node_config.hpp"
+
+#include <caf/io/middleman_actor.hpp>
+#include <caf/response_promise.hpp>
+#include <caf/result.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+/// PEER_LINKS: the connections of a manager to the other ones. As a
+/// `worker_link_actor` it leads the worker in this process to the leader.
+using peer_links_actor = worker_link_actor::extend<
+  // Another manager introduces itself: see `directory_actor`.
+  caf::replies_to<proto::ManagerHello, caf::strong_actor_ptr,
+                  peer_actor>::with<proto::ManagerHello, peer_actor>,
+  // This manager has a replica from now on.
+  caf::reacts_to<own_replica>,
+  // Who leads, as this manager's replica knows.
+  caf::reacts_to<lead_change>,
+  // Answered once it is clear how a manager without a log is to begin.
+  caf::replies_to<atom::found>::with<founding>>;
+
+/// PEER_LINKS with its messages to itself.
+using peer_links_impl
+  = peer_links_actor::extend<caf::reacts_to<caf::connect_atom, std::string>>;
+
+/// What PEER_LINKS is told when it starts.
+struct peer_links_options {
+  /// This manager.
+  std::string node;
+  uint64_t member = 0;
+  uint64_t incarnation = 0;
+  /// It has no log.
+  bool blank = false;
+  /// Who founded the cluster, if its log still begins there.
+  std::vector<uint64_t> founders;
+  /// All managers, this one among them.
+  std::vector<node_config::manager_address> managers;
+  /// Makes one who dials for each peer: see `net::spawn_dialler`.
+  std::function<caf::io::middleman_actor()> make_dialler;
+  /// How long a dial may take, handshake included.
+  std::chrono::milliseconds patience{3'000};
+  /// Pause between a vain dial and the next.
+  std::chrono::milliseconds retry{200};
+};
+
+/// The state of PEER_LINKS. Of two managers the one with the lower name dials:
+/// two connections between the same nodes would disturb each other.
+struct peer_links_state {
+  // -- member types -----------------------------------------------------------
+
+  struct peer {
+    host_port address;
+    /// Only if this manager dials.
+    caf::io::middleman_actor middleman;
+    /// What it said last; nothing while it is not connected.
+    std::optional<proto::ManagerHello> hello;
+    directory_actor directory;
+  };
+
+  // -- constructors, destructors, and assignment operators --------------------
+
+  explicit peer_links_state(peer_links_impl::pointer selfptr) : self(selfptr) {}
+
+  void init(peer_links_options xs, local_directory_actor here);
+
+  // -- handlers ---------------------------------------------------------------
+
+  caf::result<proto::ManagerHello, peer_actor>
+  on_hello(const proto::ManagerHello& x, const caf::strong_actor_ptr& from,
+           const peer_actor& replica);
+
+  void on_dial(const std::string& name);
+
+  void on_replica(own_replica& x);
+
+  void on_lead(const lead_change& x);
+
+  caf::result<directory_actor> on_connect();
+
+  caf::result<founding> on_found();
+
+  void on_down(const caf::down_msg& x);
+
+  // -- parts of the handlers --------------------------------------------------
+
+  proto::ManagerHello introduction() const;
+
+  /// Takes note of what a peer said, and returns whether it may stay.
+  std::optional<error> learn(const proto::ManagerHello& x,
+                             const directory_actor& from,
+                             const peer_actor& replica);
+
+  void introduce(const std::string& name, const directory_actor& to);
+
+  void dial_later(const std::string& name);
+
+  /// Returns how a manager without a log is to begin, if that is clear.
+  std::optional<founding> how_to_begin() const;
+
+  void try_found();
+
+  /// Tells the DIRECTORY who leads, if that is news.
+  void tell_leader();
+
+  peer_actor own() const;
+
+  // -- member variables -------------------------------------------------------
+
+  static constexpr const char* name = "peer_links";
+
+  peer_links_impl::pointer self;
+
+  peer_links_options options;
+
+  /// That of this manager.
+  local_directory_actor directory;
+
+  own_replica replica;
+
+  std::map<std::string, peer> peers; ///< By name; without this manager.
+
+  /// Who leads; 0: unknown.
+  uint64_t leader = 0;
+
+  /// What the DIRECTORY was told of it.
+  leader_address told;
+
+  std::vector<caf::typed_response_promise<founding>> waiting;
+};
+
+/// Connects a manager to the others, introduces them, and does so again
+/// whenever a connection is lost.
+/// @param self The actor itself.
+/// @param options Facts about this manager and the others.
+/// @param directory The DIRECTORY of this manager.
+peer_links_impl::behavior_type
+peer_links(peer_links_impl::stateful_pointer<peer_links_state> self,
+           peer_links_options options, local_directory_actor directory);
+
+} // namespace coppice
