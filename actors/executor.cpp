@@ -108,7 +108,7 @@ void executor_state::on_exit(const caf::exit_msg& x) {
   for (auto& [key, unused] : live)
     keys.push_back(key);
   for (auto& key : keys)
-    stop_attempt(key, proto::NODE_GONE);
+    stop_attempt(key, proto::NODE_STOPPED);
   if (connected())
     send_pull();
   schedule_flush();

@@ -52,7 +52,7 @@ int weight(proto::Reason why) {
       return 0;
     case proto::STALLED:
       return 1;
-    case proto::NODE_GONE:
+    case proto::NODE_STOPPED:
       return 2;
     case proto::TOTAL_TIMEOUT:
       return 3;
@@ -234,7 +234,7 @@ void executor_state::stop_attempt(const attempt_key& key, proto::Reason why) {
   }
   auto& x = i->second;
   // It has ended, and only its checkpoint holds it up.
-  if (x.end && why == proto::NODE_GONE)
+  if (x.end && why == proto::NODE_STOPPED)
     return;
   if (weight(why) > weight(x.stop))
     x.stop = why;

@@ -115,6 +115,8 @@ std::string reason_text(proto::Reason x) {
       return "somebody retried it";
     case proto::REFUSED_BY_NODE:
       return "its node refused it";
+    case proto::NODE_STOPPED:
+      return "its node was stopped";
     default: // New and completed say nothing that the state does not.
       return {};
   }

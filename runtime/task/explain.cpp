@@ -54,7 +54,7 @@ const char* describe(proto::Reason x) noexcept {
     case proto::ATTEMPTS_EXHAUSTED:
       return "the retry policy allows no further attempt";
     case proto::NODE_GONE:
-      return "its node started again or is gone";
+      return "the process of its node was gone";
     case proto::LEASE_EXPIRED:
       return "its node was silent for too long";
     case proto::NEVER_STARTED:
@@ -69,6 +69,8 @@ const char* describe(proto::Reason x) noexcept {
       return "somebody asked for it to be tried again";
     case proto::REFUSED_BY_NODE:
       return "its node refused it";
+    case proto::NODE_STOPPED:
+      return "its node was stopped";
     default:
       return "no reason known";
   }

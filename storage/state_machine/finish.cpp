@@ -36,6 +36,11 @@ proto::Reason reason_of(const item_type& x) {
   }
 }
 
+/// Returns whether a failed attempt uses up one that the retry policy allows.
+bool counts(const item_type& x) {
+  return x.started() && reason_of(x) != proto::NODE_STOPPED;
+}
+
 proto::Attempt to_attempt(context ctx, const proto::TaskRow& row,
                           const item_type& item, std::string_view node_name) {
   proto::Attempt x;
@@ -78,12 +83,12 @@ void wait_again(context ctx, const task_id& id, proto::TaskRow& row,
   put_due(ctx.view, {row.due_ms(), id});
 }
 
-std::chrono::milliseconds refusal_pause(const proto::TaskRow& row) {
+std::chrono::milliseconds uncounted_pause(const proto::TaskRow& row) {
   auto uncounted = row.attempt() - std::min(row.tries(), row.attempt());
-  auto pause = min_refusal_pause;
-  for (uint32_t i = 1; i < uncounted && pause < max_refusal_pause; ++i)
+  auto pause = min_uncounted_pause;
+  for (uint32_t i = 1; i < uncounted && pause < max_uncounted_pause; ++i)
     pause *= 2;
-  return std::min(pause, max_refusal_pause);
+  return std::min(pause, max_uncounted_pause);
 }
 
 void follow_failure(context ctx, const task_id& id, proto::TaskRow& row,
@@ -91,8 +96,8 @@ void follow_failure(context ctx, const task_id& id, proto::TaskRow& row,
   if (row.cancel_requested())
     return end_task(row, proto::CANCELLED, proto::CANCEL_REQUESTED);
   row.set_reason(reason_of(item));
-  if (!item.started())
-    return wait_again(ctx, id, row, refusal_pause(row));
+  if (!counts(item))
+    return wait_again(ctx, id, row, uncounted_pause(row));
   row.set_tries(row.tries() + 1);
   // Only here is the spec decoded: failures are rare.
   auto spec = get_parsed_spec(ctx.view, id).value_or(proto::TaskSpec{});

@@ -37,11 +37,12 @@ inline constexpr size_t max_result_bytes = size_t{16} << 10;
 inline constexpr size_t max_message_bytes = size_t{4} << 10;
 inline constexpr size_t max_code_bytes = 64;
 
-/// Pause after an attempt that never started, which does not count against the
-/// retry policy: it doubles with each such attempt up to the maximum, so that a
-/// node that refuses for ever costs little.
-inline constexpr auto min_refusal_pause = std::chrono::milliseconds{250};
-inline constexpr auto max_refusal_pause = std::chrono::milliseconds{16'000};
+/// Pause after an attempt that does not count against the retry policy, because
+/// it never started or its node was stopped in good order: it doubles with each
+/// such attempt up to the maximum, so that a node that refuses for ever, or a
+/// task that stops its node, costs little.
+inline constexpr auto min_uncounted_pause = std::chrono::milliseconds{250};
+inline constexpr auto max_uncounted_pause = std::chrono::milliseconds{16'000};
 
 /// Applies one entry of the log.
 ///

@@ -165,7 +165,7 @@ CAF_TEST(a worker that is stopped ends its attempts and reports them) {
   auto said = script->finishes();
   CAF_REQUIRE_EQUAL(said.size(), 2u);
   CAF_CHECK_EQUAL(said[0].reason(), proto::REFUSED_BY_NODE);
-  CAF_CHECK_EQUAL(said[1].reason(), proto::NODE_GONE);
+  CAF_CHECK_EQUAL(said[1].reason(), proto::NODE_STOPPED);
 }
 
 CAF_TEST(a worker that is stopped does not wait for ever) {

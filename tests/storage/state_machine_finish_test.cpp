@@ -194,6 +194,33 @@ CAF_TEST(an attempt that never started does not count and pauses longer) {
   CAF_CHECK_EQUAL(row(id).tries(), 0u);
 }
 
+CAF_TEST(an attempt whose node was stopped in order does not count) {
+  auto id = leased_task(); // With two attempts.
+  for (uint32_t attempt = 1; attempt <= 4; ++attempt) {
+    auto x = ending(id, attempt, proto::FAILED);
+    x.set_reason(proto::NODE_STOPPED);
+    auto out = finish(x);
+    CAF_REQUIRE_EQUAL(out.state(), proto::WAITING);
+    CAF_CHECK_EQUAL(out.reason(), proto::NODE_STOPPED);
+    CAF_CHECK_EQUAL(out.due_ms() - now_ms, 250 << (attempt - 1));
+    now_ms = out.due_ms();
+    wake(id);
+    CAF_REQUIRE(lease(id, attempt + 1).granted());
+  }
+  CAF_CHECK_EQUAL(row(id).tries(), 0u);
+  // A failure of its own counts as ever.
+  CAF_CHECK_EQUAL(finish(id, 5, proto::FAILED).state(), proto::WAITING);
+  CAF_CHECK_EQUAL(row(id).tries(), 1u);
+}
+
+CAF_TEST(a cancelled task does not outlive the stop of its node) {
+  auto id = leased_task();
+  cancel(id);
+  auto x = ending(id, 1, proto::FAILED);
+  x.set_reason(proto::NODE_STOPPED);
+  CAF_CHECK_EQUAL(finish(x).state(), proto::CANCELLED);
+}
+
 CAF_TEST(a failure of a cancelled task ends it as cancelled) {
   auto id = leased_task();
   cancel(id);

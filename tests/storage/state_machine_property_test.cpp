@@ -172,6 +172,8 @@ private:
       item.set_attempt(about(row.attempt()));
       item.set_outcome(static_cast<proto::TaskState>(below(10)));
       item.set_started(below(4) != 0);
+      if (below(4) == 0)
+        item.set_reason(proto::NODE_STOPPED);
       item.set_result(std::string(below(3), 'r'));
       if (below(3))
         item.set_reporter(below(8) ? "n" + std::to_string(row.node()) : node());

@@ -89,7 +89,7 @@ CAF_TEST(an ended task says why) {
 
 CAF_TEST(each reason has a text of its own) {
   std::set<std::string> texts;
-  for (auto i = static_cast<int>(proto::NEW); i <= proto::REFUSED_BY_NODE; ++i)
+  for (auto i = static_cast<int>(proto::NEW); i <= proto::NODE_STOPPED; ++i)
     CAF_CHECK(texts.insert(describe(static_cast<proto::Reason>(i))).second);
   CAF_CHECK_EQUAL(texts.count("no reason known"), 0u);
   CAF_CHECK_EQUAL(std::string{describe(static_cast<proto::Reason>(999))},
