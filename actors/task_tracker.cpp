@@ -6,6 +6,7 @@
 #include "actors/replies.hpp"
 #include "runtime/log.hpp"
 #include "runtime/task/explain.hpp"
+#include "runtime/task/judgement.hpp"
 #include "storage/task_query.hpp"
 #include "storage/task_tables.hpp"
 
@@ -28,29 +29,6 @@ std::chrono::milliseconds total_left(const clocks& limits,
                                      int64_t first_leased_ms) {
   return limits.total
          - std::chrono::milliseconds{wall_clock_ms() - first_leased_ms};
-}
-
-/// Says how an attempt ended whose clock ran out for good.
-proto::FinishCommand::Item judgement(const lease_book::expiry& x) {
-  proto::FinishCommand::Item item;
-  assign_ref(*item.mutable_id(), x.key.task);
-  item.set_attempt(x.key.attempt);
-  item.set_started(true); // Nobody can know that it did not.
-  item.set_reason(x.reason);
-  auto fail = [&](const char* code, const std::string& message) {
-    item.set_outcome(proto::FAILED);
-    item.mutable_error()->set_code(code);
-    item.mutable_error()->set_message(message);
-  };
-  if (x.reason == proto::TOTAL_TIMEOUT)
-    item.set_outcome(proto::TIMED_OUT);
-  else if (x.reason == proto::CANCEL_REQUESTED)
-    item.set_outcome(proto::CANCELLED);
-  else if (x.reason == proto::STALLED)
-    fail("stalled", "progress stood still for too long");
-  else
-    fail("lease_expired", "node " + x.worker.node + " was silent for too long");
-  return item;
 }
 
 /// Parses the ids of a request.
@@ -80,18 +58,20 @@ result<> task_tracker_state::init(task_tracker_options xs,
   book = lease_book{lease_limits{xs.lease, xs.tick, xs.stop_grace}};
   self->delayed_send(self, options.tick, atom::tick::value);
   return store->read([&](const table_view& view, uint64_t) {
-    for (auto& x : get_leases(view))
-      watch({x.task, x.attempt}, x.worker, x.limits, x.first_leased_ms);
+    auto now = self->clock().now();
+    for (auto& x : get_leases(view)) {
+      attempt_key key{x.task, x.attempt};
+      book.adopt(key, x.worker, x.limits,
+                 total_left(x.limits, x.first_leased_ms), now);
+      watch(key, x.worker);
+    }
     if (book.size() > 0)
       log::info("{} goes on with {} leases", name, book.size());
   });
 }
 
-void task_tracker_state::watch(const attempt_key& key, const worker_key& who,
-                               const clocks& limits, int64_t first_leased_ms) {
-  auto now = self->clock().now();
-  book.grant(key, who, limits, total_left(limits, first_leased_ms), now);
-  unconfirmed.emplace_back(now, key);
+void task_tracker_state::watch(const attempt_key& key, const worker_key& who) {
+  unconfirmed.emplace_back(self->clock().now(), key);
   holders.insert(who);
 }
 
@@ -110,6 +90,8 @@ void task_tracker_state::propose(proto::Command x, F f) {
 
 caf::result<proto::Welcome> task_tracker_state::on_hello(proto::Hello& x,
                                                          worker_actor& from) {
+  // Registering ends them, too, but knows nothing of them: each costs a try.
+  give_up_older({x.node(), x.incarnation()});
   auto promise = self->make_response_promise<proto::Welcome>();
   proto::Command command;
   auto& out = *command.mutable_register_();
@@ -156,6 +138,18 @@ proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
   return result;
 }
 
+void task_tracker_state::give_up_older(const worker_key& x) {
+  std::vector<verdict> lost;
+  auto i = holders.lower_bound({x.node, 0});
+  for (; i != holders.end() && *i < x; ++i)
+    for (auto& key : book.held_by(*i))
+      lost.push_back({key, proto::NODE_GONE});
+  if (!lost.empty())
+    log::warn("{} gives {} attempts of node {} up: it has started again", name,
+              lost.size(), x.node);
+  give_up(lost);
+}
+
 void task_tracker_state::bury_older(const worker_key& x) {
   auto i = holders.lower_bound({x.node, 0});
   while (i != holders.end() && *i < x) {
@@ -181,11 +175,7 @@ void task_tracker_state::reconcile(const proto::Hello& x, proto::Welcome& out) {
   for (auto& [key, cancelled] : leased) {
     if (held.count(key) == 0) {
       assign_ref(*out.add_missing(), key);
-      auto* item = lost.add_items();
-      assign_ref(*item->mutable_id(), key.task);
-      item->set_attempt(key.attempt);
-      item->set_outcome(proto::FAILED);
-      item->set_reason(proto::NEVER_STARTED);
+      *lost.add_items() = never_started(key);
     } else if (cancelled) {
       assign_ref(*out.add_cancelled(), key);
     }
@@ -285,6 +275,23 @@ void task_tracker_state::waits(const task_id& id, int64_t due_ms) {
     mark_ready({{id.product, row.value()->task_class()}});
 }
 
+void task_tracker_state::give_up(const std::vector<verdict>& xs) {
+  if (xs.empty())
+    return;
+  proto::FinishCommand ended;
+  auto read = store->read([&](const table_view& view, uint64_t) {
+    for (auto& [key, why] : xs)
+      if (auto* held = book.find(key))
+        *ended.add_items() = judgement(
+          key, *held, why,
+          attempts_before(view, key.task, key.attempt, max_free_losses));
+  });
+  if (!read)
+    log::error("{} cannot read what it gives up: {}", name,
+               to_string(read.error()));
+  judge(std::move(ended));
+}
+
 void task_tracker_state::judge(proto::FinishCommand items) {
   if (items.items_size() == 0)
     return;
@@ -348,20 +355,19 @@ task_tracker_state::on_load(const proto::LoadCheckpoint& x) {
 // -- leases -------------------------------------------------------------------
 
 void task_tracker_state::on_granted(granted_leases& xs) {
-  for (auto& x : xs.items)
-    watch({x.task, x.attempt}, {x.node, x.incarnation}, x.limits,
-          x.first_leased_ms);
+  for (auto& x : xs.items) {
+    attempt_key key{x.task, x.attempt};
+    worker_key who{x.node, x.incarnation};
+    book.grant(key, who, x.limits, total_left(x.limits, x.first_leased_ms),
+               self->clock().now());
+    watch(key, who);
+  }
 }
 
 void task_tracker_state::on_undelivered(const undelivered_leases& xs) {
   proto::FinishCommand lost;
-  for (auto& [task, attempt] : xs.items) {
-    auto* item = lost.add_items();
-    assign_ref(*item->mutable_id(), task);
-    item->set_attempt(attempt);
-    item->set_outcome(proto::FAILED);
-    item->set_reason(proto::NEVER_STARTED);
-  }
+  for (auto& [task, attempt] : xs.items)
+    *lost.add_items() = never_started({task, attempt});
   judge(std::move(lost));
 }
 
@@ -384,14 +390,14 @@ void task_tracker_state::on_tick() {
 }
 
 void task_tracker_state::expire(const std::vector<lease_book::expiry>& xs) {
-  proto::FinishCommand ended;
+  std::vector<verdict> ended;
   std::map<std::pair<std::string, proto::Reason>, size_t> counts;
   for (auto& x : xs) {
     if (!x.final) {
       stop_attempt(x.worker, x.key, x.reason);
       continue;
     }
-    *ended.add_items() = judgement(x);
+    ended.push_back({x.key, x.reason});
     ++counts[{x.worker.node, x.reason}];
     // A silent node is told when it reports again.
     if (x.reason != proto::LEASE_EXPIRED)
@@ -400,7 +406,7 @@ void task_tracker_state::expire(const std::vector<lease_book::expiry>& xs) {
   for (auto& [what, n] : counts)
     log::warn("{} gives {} attempts on node {} up: {}", name, n, what.first,
               describe(what.second));
-  judge(std::move(ended));
+  give_up(ended);
 }
 
 void task_tracker_state::give_up_unconfirmed() {
@@ -415,11 +421,7 @@ void task_tracker_state::give_up_unconfirmed() {
       auto* w = find_worker(held->worker.node, held->worker.incarnation);
       if (w && w->connected) {
         stop_attempt(held->worker, key, proto::LEASE_EXPIRED);
-        auto* item = lost.add_items();
-        assign_ref(*item->mutable_id(), key.task);
-        item->set_attempt(key.attempt);
-        item->set_outcome(proto::FAILED);
-        item->set_reason(proto::NEVER_STARTED);
+        *lost.add_items() = never_started(key);
       }
     }
     unconfirmed.pop_front();

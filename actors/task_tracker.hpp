@@ -55,6 +55,12 @@ struct task_tracker_state {
     int64_t heard_ms = 0;
   };
 
+  /// An attempt that is over, and why.
+  struct verdict {
+    attempt_key key;
+    proto::Reason why;
+  };
+
   // -- constructors, destructors, and assignment operators --------------------
 
   explicit task_tracker_state(task_tracker_impl::pointer selfptr)
@@ -105,15 +111,21 @@ struct task_tracker_state {
   proto::Welcome welcome(const proto::Hello& x, worker_actor& from,
                          const proto::RegisterOutcome& said);
 
-  void watch(const attempt_key& key, const worker_key& who,
-             const clocks& limits, int64_t first_leased_ms);
+  /// Waits for *who* to confirm a lease that is in the book.
+  void watch(const attempt_key& key, const worker_key& who);
 
-  /// Forgets what older incarnations of the node held: they are dead, and the
-  /// tables say so.
+  /// Ends what older incarnations of the node held: a new one that lives
+  /// proves that they do not.
+  void give_up_older(const worker_key& x);
+
+  /// Forgets older incarnations of the node: the tables say that they are dead.
   void bury_older(const worker_key& x);
 
   /// Compares what a node holds with what is leased to it.
   void reconcile(const proto::Hello& x, proto::Welcome& out);
+
+  /// Judges attempts that are over, whatever their nodes say.
+  void give_up(const std::vector<verdict>& xs);
 
   /// Proposes the ends of attempts that the leader itself judged.
   void judge(proto::FinishCommand items);

@@ -192,6 +192,19 @@ locate_attempt(const table_view& view, const task_id& id, uint32_t attempt) {
                                 + std::to_string(number)};
 }
 
+std::vector<proto::Attempt> attempts_before(const table_view& view,
+                                            const task_id& id, uint32_t attempt,
+                                            size_t limit) {
+  std::vector<proto::Attempt> out;
+  while (attempt > 1 && out.size() < limit) {
+    auto ended = get_attempt(view, id, --attempt);
+    if (!ended)
+      break;
+    out.push_back(std::move(*ended));
+  }
+  return out;
+}
+
 void describe_node(const proto::NodeRow& row, proto::Node& out) {
   out.set_name(row.name());
   out.set_incarnation(row.incarnation());

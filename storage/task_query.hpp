@@ -59,6 +59,12 @@ std::vector<lease_view> get_leases_of(const table_view& view,
 result<std::pair<uint32_t, std::string>>
 locate_attempt(const table_view& view, const task_id& id, uint32_t attempt);
 
+/// Returns up to *limit* ended attempts of a task before *attempt*, the latest
+/// one first.
+std::vector<proto::Attempt> attempts_before(const table_view& view,
+                                            const task_id& id, uint32_t attempt,
+                                            size_t limit);
+
 /// Describes a node, as far as its row knows it.
 void describe_node(const proto::NodeRow& row, proto::Node& out);
 

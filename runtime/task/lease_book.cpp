@@ -63,6 +63,13 @@ void lease_book::grant(const attempt_key& key, const worker_key& worker,
   wakes_.emplace(x.wake, key);
 }
 
+void lease_book::adopt(const attempt_key& key, const worker_key& worker,
+                       const clocks& limits,
+                       std::chrono::milliseconds total_left, time_point now) {
+  grant(key, worker, limits, total_left, now);
+  entries_.at(key).facts.adopted = true;
+}
+
 bool lease_book::erase(const attempt_key& key) {
   auto i = entries_.find(key);
   if (i == entries_.end())
@@ -205,7 +212,7 @@ lease_book::expiry lease_book::expire(const attempt_key& key, entry& x,
     x.grace = now_ + bounded(limits_.stop_grace);
   }
   schedule(key, x);
-  return {key, facts.worker, reason, facts.started, facts.ended};
+  return {key, facts.worker, reason, facts.ended};
 }
 
 } // namespace coppice

@@ -54,8 +54,6 @@ public:
     /// LEASE_EXPIRED: the worker was silent. TOTAL_TIMEOUT, STALLED, or what
     /// was passed to `stopping`.
     proto::Reason reason;
-    /// The worker said that it started.
-    bool started;
     /// True: the attempt is over, whatever the worker says. False: the worker
     /// is to be asked to stop it; if the attempt is not erased within
     /// `lease_limits::stop_grace`, it is told again as final.
@@ -71,6 +69,8 @@ public:
     /// The worker said that it started, at this Unix time in milliseconds.
     bool started = false;
     int64_t started_ms = 0;
+    /// It was leased by an earlier leader, to whom the worker may have said so.
+    bool adopted = false;
     /// The last one reported.
     proto::Progress progress;
     /// Its worker was, or is to be, asked to stop it, and this is why.
@@ -91,6 +91,11 @@ public:
   /// @param total_left What is left of the total clock; not positive: it runs
   ///                   out with the next tick. Ignored if that clock is off.
   void grant(const attempt_key& key, const worker_key& worker,
+             const clocks& limits, std::chrono::milliseconds total_left,
+             time_point now);
+
+  /// Watches *key* as `grant` does, but it was leased by an earlier leader.
+  void adopt(const attempt_key& key, const worker_key& worker,
              const clocks& limits, std::chrono::milliseconds total_left,
              time_point now);
 

@@ -3,6 +3,7 @@
 
 #include "actors/task_tracker.hpp"
 
+#include "runtime/task/judgement.hpp"
 #include "tests/actors/manager_fixture.hpp"
 
 #include <thread>
@@ -27,6 +28,11 @@ struct fixture : manager_fixture {
     return worker;
   }
 
+  /// A new incarnation of n1 lives: all that the one before it held is lost.
+  worker_ptr crash() {
+    return connect("n1", ++incarnation);
+  }
+
   /// Waits until the pause of the task is over, which is a matter of the time
   /// of day, and for the turn that follows.
   void wake(const std::string& x) {
@@ -37,6 +43,7 @@ struct fixture : manager_fixture {
   }
 
   std::string id;
+  uint64_t incarnation = 1;
 };
 
 } // namespace
@@ -173,6 +180,55 @@ CAF_TEST(a new incarnation releases what the old one held) {
   CAF_CHECK_EQUAL(again->got[0].ref().attempt(), 2u);
 }
 
+CAF_TEST(a crash costs a try of what ran) {
+  auto worker = leased();
+  alive(worker, worker->got);
+  crash();
+  auto found = task(id);
+  CAF_CHECK_EQUAL(found.tries(), 1u);
+  CAF_CHECK_EQUAL(found.attempts(0).started_ms(), 1);
+}
+
+CAF_TEST(a crash costs no try of what had not started) {
+  leased();
+  crash();
+  auto found = task(id);
+  CAF_CHECK_EQUAL(found.attempts(0).reason(), proto::NODE_GONE);
+  CAF_CHECK_EQUAL(found.tries(), 0u);
+}
+
+CAF_TEST(a crash costs a try if a new leader cannot know what had started) {
+  leased();
+  stop();
+  start();
+  crash();
+  CAF_CHECK_EQUAL(task(id).tries(), 1u);
+}
+
+CAF_TEST(a task that kills its node at once costs tries in the end) {
+  leased();
+  for (uint32_t losses = 1; losses <= max_free_losses + 1; ++losses) {
+    auto worker = crash();
+    CAF_CHECK_EQUAL(task(id).tries(), losses > max_free_losses ? 1u : 0u);
+    pull(worker, 1);
+    wake(id);
+    CAF_REQUIRE_EQUAL(worker->got.size(), 1u);
+  }
+}
+
+CAF_TEST(a stop in good order costs no try of what ran) {
+  auto worker = leased();
+  alive(worker, worker->got);
+  auto end = ending(worker->got[0], proto::FAILED);
+  end.set_reason(proto::NODE_STOPPED);
+  report(worker, end);
+  crash();
+  auto found = task(id);
+  CAF_CHECK_EQUAL(found.state(), proto::WAITING);
+  CAF_CHECK_EQUAL(found.tries(), 0u);
+  CAF_CHECK_EQUAL(found.attempts(0).reason(), proto::NODE_STOPPED);
+}
+
 CAF_TEST(an old incarnation is refused) {
   connect("n1", 2);
   auto old = connect("n1", 1);
@@ -234,6 +290,14 @@ CAF_TEST(leases of a silent node end) {
   auto found = task(id);
   CAF_CHECK_EQUAL(found.attempts(0).reason(), proto::LEASE_EXPIRED);
   CAF_CHECK_EQUAL(found.tries(), 1u);
+}
+
+CAF_TEST(silence costs no try of what had not started) {
+  disconnect(leased());
+  pass(1500ms);
+  auto found = task(id);
+  CAF_CHECK_EQUAL(found.attempts(0).reason(), proto::LEASE_EXPIRED);
+  CAF_CHECK_EQUAL(found.tries(), 0u);
 }
 
 CAF_TEST(a lease that its node never confirms is given up) {

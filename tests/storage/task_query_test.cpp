@@ -228,6 +228,29 @@ CAF_TEST(the leases of one node are its own) {
   CAF_CHECK_EQUAL(of("n3"), 0u);
 }
 
+CAF_TEST(the attempts before one are listed backwards) {
+  auto id = m.leased_task();
+  for (uint32_t attempt = 1; attempt <= 4; ++attempt) {
+    auto x = machine::ending(id, attempt, proto::FAILED);
+    x.set_reason(proto::NODE_STOPPED);
+    m.now_ms = m.finish(x).due_ms();
+    m.wake(id);
+    m.lease(id, attempt + 1);
+  }
+  auto before = [&](uint32_t attempt, size_t limit) {
+    return m.read([&](const table_view& view) {
+      std::vector<uint32_t> out;
+      for (auto& x : attempts_before(view, machine::key(id), attempt, limit))
+        out.push_back(x.number());
+      return out;
+    });
+  };
+  CAF_CHECK(before(5, 3) == (std::vector<uint32_t>{4, 3, 2}));
+  CAF_CHECK(before(3, 3) == (std::vector<uint32_t>{2, 1}));
+  CAF_CHECK(before(1, 3).empty());
+  CAF_CHECK(before(9, 3).empty());
+}
+
 CAF_TEST(an attempt is found where it ran) {
   auto untried = submit("p");
   CAF_CHECK(!locate(untried, 0));

@@ -203,7 +203,7 @@ struct model {
     std::vector<verdict> got;
     for (auto& x : aut.tick(now)) {
       CAF_REQUIRE(x.worker == all.at(x.key).worker);
-      CAF_REQUIRE_EQUAL(x.started, all.at(x.key).started);
+      CAF_REQUIRE_EQUAL(aut.find(x.key)->started, all.at(x.key).started);
       got.emplace_back(x.key, x.reason, x.final);
     }
     std::sort(got.begin(), got.end());

@@ -1,0 +1,35 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "proto/command.pb.h"
+#include "runtime/task/attempt_key.hpp"
+#include "runtime/task/lease_book.hpp"
+
+#include <cstdint>
+#include <vector>
+
+// What a leader says of attempts that it ends itself, and what that costs their
+// tasks.
+
+namespace coppice {
+
+/// How many attempts in a row may be lost before their nodes said that they
+/// started, without costing a try. Not for ever: a task may kill its node
+/// faster than the node can speak.
+inline constexpr uint32_t max_free_losses = 3;
+
+/// Says how an attempt ended that its leader gives up.
+/// @param x What the lease book knows of it.
+/// @param why A clock that ran out, CANCEL_REQUESTED, or NODE_GONE.
+/// @param earlier The attempts of the task before it, the latest one first; of
+///                more than `max_free_losses` the rest does not matter.
+proto::FinishCommand::Item
+judgement(const attempt_key& key, const lease_book::held& x, proto::Reason why,
+          const std::vector<proto::Attempt>& earlier);
+
+/// Says that an attempt never reached its node, by proof: that costs no try.
+proto::FinishCommand::Item never_started(const attempt_key& key);
+
+} // namespace coppice
