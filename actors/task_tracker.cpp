@@ -410,21 +410,23 @@ void task_tracker_state::expire(const std::vector<lease_book::expiry>& xs) {
 }
 
 void task_tracker_state::give_up_unconfirmed() {
-  auto limit = self->clock().now() - options.lease;
+  auto now = self->clock().now();
   proto::FinishCommand lost;
   while (!unconfirmed.empty()) {
-    auto& [granted, key] = unconfirmed.front();
+    auto [since, key] = unconfirmed.front();
     auto* held = book.find(key);
-    if (held && !held->started) {
-      if (granted > limit)
-        break;
-      auto* w = find_worker(held->worker.node, held->worker.incarnation);
-      if (w && w->connected) {
-        stop_attempt(held->worker, key, proto::LEASE_EXPIRED);
-        *lost.add_items() = never_started(key);
-      }
-    }
+    auto open = held && !held->started && !held->ended;
+    if (open && since > now - options.lease)
+      break;
     unconfirmed.pop_front();
+    if (book.overdue(key)) {
+      stop_attempt(held->worker, key, proto::LEASE_EXPIRED);
+      book.end(key);
+      *lost.add_items() = never_started(key);
+    } else if (open) {
+      // Its node is silent: that clock ends the lease, or it is heard again.
+      unconfirmed.emplace_back(now, key);
+    }
   }
   judge(std::move(lost));
 }

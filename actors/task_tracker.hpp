@@ -180,7 +180,7 @@ struct task_tracker_state {
 
   lease_book book{lease_limits{}};
 
-  /// Leases in the order in which they were granted, until they are confirmed.
+  /// Leases that are not confirmed, by the time since when that is waited for.
   std::deque<std::pair<caf::actor_clock::time_point, attempt_key>> unconfirmed;
 
   std::map<std::string, worker> workers;

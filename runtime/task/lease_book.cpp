@@ -123,6 +123,14 @@ bool lease_book::stopping(const attempt_key& key, proto::Reason reason,
   return true;
 }
 
+void lease_book::end(const attempt_key& key) {
+  auto i = entries_.find(key);
+  if (i == entries_.end())
+    return;
+  i->second.facts.ended = true;
+  schedule(key, i->second);
+}
+
 std::vector<attempt_key> lease_book::node_gone(const worker_key& worker) {
   auto result = held_by(worker);
   for (auto& key : result)
@@ -151,6 +159,15 @@ std::vector<lease_book::expiry> lease_book::tick(time_point now) {
 const lease_book::held* lease_book::find(const attempt_key& key) const {
   auto i = entries_.find(key);
   return i == entries_.end() ? nullptr : &i->second.facts;
+}
+
+bool lease_book::overdue(const attempt_key& key) const {
+  auto i = entries_.find(key);
+  if (i == entries_.end())
+    return false;
+  auto& x = i->second;
+  return !x.facts.started && !x.facts.ended
+         && x.node->second.heard >= x.granted + bounded(limits_.lease) / 2;
 }
 
 std::vector<attempt_key> lease_book::held_by(const worker_key& worker) const {

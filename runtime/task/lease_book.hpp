@@ -75,7 +75,7 @@ public:
     proto::Progress progress;
     /// Its worker was, or is to be, asked to stop it, and this is why.
     std::optional<proto::Reason> stopping;
-    /// A final expiry was told.
+    /// A final expiry was told, or it is over for another reason.
     bool ended = false;
   };
 
@@ -122,6 +122,10 @@ public:
   /// @returns Whether it is watched and was not being stopped already.
   bool stopping(const attempt_key& key, proto::Reason reason, time_point now);
 
+  /// Takes note that *key* is over for another reason than a clock: none of its
+  /// clocks is told any more. Unknown keys are ignored.
+  void end(const attempt_key& key);
+
   /// Takes note that *worker* is dead, by proof.
   /// @returns What it held, in order; it is watched no longer.
   std::vector<attempt_key> node_gone(const worker_key& worker);
@@ -136,6 +140,11 @@ public:
   /// Returns what is known of *key*, or null if it is not watched. Valid until
   /// the next modifier.
   const held* find(const attempt_key& key) const;
+
+  /// Returns whether *key* seems to be unknown to its worker: that reported as
+  /// late as half a lease after the grant, and never that it started. Of a
+  /// worker that is silent nothing is known.
+  bool overdue(const attempt_key& key) const;
 
   /// Returns what *worker* holds, in order.
   std::vector<attempt_key> held_by(const worker_key& worker) const;

@@ -42,6 +42,18 @@ struct fixture : manager_fixture {
     pass(200ms);
   }
 
+  /// Counts the judgements on attempts in the log behind entry *index*.
+  int judgements_after(uint64_t index) const {
+    auto n = 0;
+    while (++index <= disk->last_index()) {
+      proto::Entry entry;
+      entry.ParseFromString(std::string{disk->at(index).bytes()});
+      for (auto& command : entry.commands())
+        n += command.finish().items_size();
+    }
+    return n;
+  }
+
   std::string id;
   uint64_t incarnation = 1;
 };
@@ -293,7 +305,7 @@ CAF_TEST(leases of a silent node end) {
 }
 
 CAF_TEST(silence costs no try of what had not started) {
-  disconnect(leased());
+  leased();
   pass(1500ms);
   auto found = task(id);
   CAF_CHECK_EQUAL(found.attempts(0).reason(), proto::LEASE_EXPIRED);
@@ -308,6 +320,28 @@ CAF_TEST(a lease that its node never confirms is given up) {
   CAF_CHECK_EQUAL(found.tries(), 0u);
   CAF_REQUIRE(!worker->stops.empty());
   CAF_CHECK_EQUAL(worker->stops[0].reason(), proto::LEASE_EXPIRED);
+}
+
+CAF_TEST(a lease that ends unconfirmed is judged once) {
+  pass(100ms); // So that both clocks run out with the same tick.
+  leased();
+  auto entries = disk->last_index();
+  pass(1500ms);
+  CAF_CHECK_EQUAL(judgements_after(entries), 1);
+  CAF_CHECK_EQUAL(task(id).attempts(0).reason(), proto::LEASE_EXPIRED);
+}
+
+CAF_TEST(a lease that is never confirmed is judged once) {
+  auto worker = leased();
+  pass_alive(worker, {}, 800ms);
+  disk->broken = true; // The end of the lease finds it judged already.
+  pass_alive(worker, {}, 400ms);
+  pass(1500ms);
+  auto entries = disk->last_index();
+  disk->broken = false;
+  pass(200ms);
+  CAF_CHECK_EQUAL(judgements_after(entries), 1);
+  CAF_CHECK_EQUAL(task(id).attempts(0).reason(), proto::NEVER_STARTED);
 }
 
 CAF_TEST(an attempt without progress is stopped and then given up) {

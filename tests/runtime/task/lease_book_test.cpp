@@ -223,6 +223,33 @@ CAF_TEST(a dead node gives back what it held) {
   CAF_CHECK(!aut.find(a));
 }
 
+CAF_TEST(a lease is overdue if its node reports but never that it started) {
+  aut.grant(a, n1, off, 0ms, now);
+  CAF_CHECK(pass(4'900ms).empty());
+  aut.heard(n1, now);
+  CAF_CHECK(!aut.overdue(a));
+  pass(5s); // Silence tells nothing.
+  CAF_CHECK(!aut.overdue(a));
+  aut.heard(n1, now);
+  CAF_CHECK(aut.overdue(a));
+  aut.started(a, 1, now);
+  CAF_CHECK(!aut.overdue(a));
+  CAF_CHECK(!aut.overdue(b));
+}
+
+CAF_TEST(what is over for another reason is not judged) {
+  aut.grant(a, n1, off, 0ms, now);
+  pass_reporting(6s);
+  CAF_CHECK(aut.overdue(a));
+  aut.end(a);
+  aut.end(b);
+  CAF_CHECK(!aut.overdue(a));
+  CAF_CHECK(pass(100s).empty());
+  CAF_CHECK(!aut.stopping(a, proto::CANCEL_REQUESTED, now));
+  CAF_CHECK_EQUAL(aut.count(n1), 1u);
+  CAF_CHECK(aut.erase(a));
+}
+
 CAF_TEST(a lease of an earlier leader is known as such) {
   aut.adopt(a, n1, off, 0ms, now);
   CAF_CHECK(aut.find(a)->adopted);
