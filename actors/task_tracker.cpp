@@ -7,6 +7,7 @@
 #include "runtime/log.hpp"
 #include "runtime/task/explain.hpp"
 #include "runtime/task/judgement.hpp"
+#include "runtime/task/reconcile.hpp"
 #include "storage/task_query.hpp"
 #include "storage/task_tables.hpp"
 
@@ -162,7 +163,7 @@ void task_tracker_state::reconcile(const proto::Hello& x, proto::Welcome& out) {
   std::set<attempt_key> held;
   for (auto& ref : x.holds())
     held.insert(to_attempt_key(ref));
-  std::map<attempt_key, bool> leased; // To be cancelled?
+  leased_attempts leased;
   auto read = store->read([&](const table_view& view, uint64_t) {
     for (auto& lease : get_leases_of(view, x.node()))
       leased[{lease.task, lease.attempt}] = lease.cancel_requested;
@@ -171,27 +172,19 @@ void task_tracker_state::reconcile(const proto::Hello& x, proto::Welcome& out) {
     set_error(*out.mutable_error(), read.error());
     return;
   }
-  proto::FinishCommand lost;
-  for (auto& [key, cancelled] : leased) {
-    if (held.count(key) == 0) {
-      assign_ref(*out.add_missing(), key);
-      *lost.add_items() = never_started(key);
-    } else if (cancelled) {
-      assign_ref(*out.add_cancelled(), key);
-    }
+  auto said = coppice::reconcile(held, leased);
+  proto::FinishCommand ended;
+  for (auto& key : said.missing) {
+    assign_ref(*out.add_missing(), key);
+    *ended.add_items() = judge_missing(key, book.find(key));
   }
-  for (auto& key : held) {
-    if (leased.count(key) > 0)
-      continue;
+  for (auto& key : said.obsolete) {
     assign_ref(*out.add_obsolete(), key);
-    // Goes through the log to be refused there, and counted.
-    auto* item = lost.add_items();
-    assign_ref(*item->mutable_id(), key.task);
-    item->set_attempt(key.attempt);
-    item->set_outcome(proto::FAILED);
-    item->set_reporter(x.node());
+    *ended.add_items() = judge_obsolete(key, x.node());
   }
-  judge(std::move(lost));
+  for (auto& key : said.cancelled)
+    assign_ref(*out.add_cancelled(), key);
+  judge(std::move(ended));
 }
 
 // -- workers: reports ---------------------------------------------------------

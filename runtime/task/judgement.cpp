@@ -80,4 +80,15 @@ item_type never_started(const attempt_key& key) {
   return make_item(key, proto::NEVER_STARTED);
 }
 
+item_type judge_missing(const attempt_key& key, const lease_book::held* x) {
+  return x && x->started ? judgement(key, *x, proto::LEASE_EXPIRED, {})
+                         : never_started(key);
+}
+
+item_type judge_obsolete(const attempt_key& key, const std::string& node) {
+  auto item = make_item(key, proto::REASON_UNSPECIFIED);
+  item.set_reporter(node);
+  return item;
+}
+
 } // namespace coppice

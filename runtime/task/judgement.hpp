@@ -8,6 +8,7 @@
 #include "runtime/task/lease_book.hpp"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 // What a leader says of attempts that it ends itself, and what that costs their
@@ -31,5 +32,16 @@ judgement(const attempt_key& key, const lease_book::held& x, proto::Reason why,
 
 /// Says that an attempt never reached its node, by proof: that costs no try.
 proto::FinishCommand::Item never_started(const attempt_key& key);
+
+/// Says how an attempt ended that is leased to a node which does not hold it.
+/// @param x What the lease book knows of it, if anything: one that had started
+///          was dropped, as an exclusive one is that may have lost its lease.
+proto::FinishCommand::Item judge_missing(const attempt_key& key,
+                                         const lease_book::held* x);
+
+/// Makes a claim of a node for an attempt that is not leased to it any more, to
+/// be refused and counted.
+proto::FinishCommand::Item judge_obsolete(const attempt_key& key,
+                                          const std::string& node);
 
 } // namespace coppice

@@ -267,6 +267,15 @@ CAF_TEST(a lease that its node does not hold is missing and given up) {
   CAF_CHECK_EQUAL(found.attempts(0).reason(), proto::NEVER_STARTED);
 }
 
+CAF_TEST(a node that dropped what it ran has lost it) {
+  auto worker = leased();
+  alive(worker, worker->got);
+  hello(worker); // As it does with exclusive attempts after a silence.
+  auto found = task(id);
+  CAF_CHECK_EQUAL(found.attempts(0).reason(), proto::LEASE_EXPIRED);
+  CAF_CHECK_EQUAL(found.tries(), 1u);
+}
+
 CAF_TEST(what a node holds without a lease is obsolete and counted) {
   auto worker = leased();
   auto ref = worker->got[0].ref();

@@ -111,3 +111,22 @@ CAF_TEST(what never reached its node costs no try) {
   CAF_CHECK_EQUAL(x.reason(), proto::NEVER_STARTED);
   CAF_CHECK(!x.started());
 }
+
+CAF_TEST(what a node lacks has never started unless it said so) {
+  auto x = lease();
+  CAF_CHECK_EQUAL(judge_missing(key, nullptr).reason(), proto::NEVER_STARTED);
+  CAF_CHECK_EQUAL(judge_missing(key, &x).reason(), proto::NEVER_STARTED);
+  CAF_CHECK(!judge_missing(key, &x).started());
+  x.adopted = true; // The node itself says that it does not know it.
+  CAF_CHECK_EQUAL(judge_missing(key, &x).reason(), proto::NEVER_STARTED);
+  x.started = true;
+  CAF_CHECK_EQUAL(judge_missing(key, &x).reason(), proto::LEASE_EXPIRED);
+  CAF_CHECK(judge_missing(key, &x).started());
+}
+
+CAF_TEST(an obsolete attempt is the claim of its node) {
+  auto x = judge_obsolete(key, "n1");
+  CAF_CHECK(to_attempt_key(x.id(), x.attempt()) == key);
+  CAF_CHECK_EQUAL(x.reporter(), "n1");
+  CAF_CHECK_EQUAL(x.outcome(), proto::FAILED);
+}
