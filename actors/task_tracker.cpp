@@ -23,27 +23,10 @@ namespace {
 /// The most pauses that one command ends.
 constexpr size_t max_wake = 1'000;
 
-/// The most tasks in one request of a client.
-constexpr int max_ids = 1'000;
-
 std::chrono::milliseconds total_left(const clocks& limits,
                                      int64_t first_leased_ms) {
   return limits.total
          - std::chrono::milliseconds{wall_clock_ms() - first_leased_ms};
-}
-
-/// Parses the ids of a request.
-result<std::vector<task_id>> parse_ids(const auto& texts) {
-  if (texts.size() > max_ids)
-    return error{ec::invalid_argument, "at most 1000 tasks at once"};
-  std::vector<task_id> ids;
-  for (auto& text : texts) {
-    auto id = parse_task_id(text);
-    if (!id)
-      return id.error();
-    ids.push_back(id.value());
-  }
-  return ids;
 }
 
 } // namespace
@@ -76,11 +59,10 @@ void task_tracker_state::watch(const attempt_key& key, const worker_key& who) {
   holders.insert(who);
 }
 
-template <class F>
-void task_tracker_state::propose(proto::Command x, F f) {
+void task_tracker_state::propose(proto::Command x, outcome_handler f) {
   self->request(replicator, caf::infinite, std::move(x))
-    .then([f](proto::Outcome& outcome) mutable { f(outcome); },
-          [f](caf::error& err) mutable {
+    .then([f](proto::Outcome& outcome) { f(outcome); },
+          [f](caf::error& err) {
             proto::Outcome failed;
             *failed.mutable_error() = unknown_outcome(err);
             f(failed);
@@ -221,25 +203,33 @@ caf::result<proto::ReportAck> task_tracker_state::on_report(proto::Report& x) {
   }
   if (x.finishes_size() == 0)
     return ack;
-  proto::Command command;
-  command.mutable_finish()->mutable_items()->Swap(x.mutable_finishes());
-  for (auto& item : *command.mutable_finish()->mutable_items())
+  proto::FinishCommand ended;
+  ended.mutable_items()->Swap(x.mutable_finishes());
+  for (auto& item : *ended.mutable_items())
     item.set_reporter(x.node());
-  auto refs = std::make_shared<std::vector<attempt_key>>();
-  for (auto& item : command.finish().items())
-    refs->push_back(to_attempt_key(item.id(), item.attempt()));
   auto promise = self->make_response_promise<proto::ReportAck>();
-  propose(std::move(command), [this, refs, ack,
-                               promise](proto::Outcome& outcome) mutable {
-    if (outcome.has_error()) {
-      *ack.mutable_error() = outcome.error();
-    } else {
-      for (size_t i = 0; i < refs->size(); ++i)
-        finished((*refs)[i], outcome.finish().items(static_cast<int>(i)));
-    }
-    promise.deliver(std::move(ack));
-  });
+  propose_ends(std::move(ended),
+               [ack, promise](proto::Outcome& outcome) mutable {
+                 if (outcome.has_error())
+                   *ack.mutable_error() = outcome.error();
+                 promise.deliver(std::move(ack));
+               });
   return promise;
+}
+
+void task_tracker_state::propose_ends(proto::FinishCommand items,
+                                      outcome_handler f) {
+  // Shared, because CAF and std::function copy what a handler holds.
+  auto keys = std::make_shared<std::vector<attempt_key>>();
+  for (auto& item : items.items())
+    keys->push_back(to_attempt_key(item.id(), item.attempt()));
+  proto::Command command;
+  *command.mutable_finish() = std::move(items);
+  propose(std::move(command), [this, f, keys](proto::Outcome& outcome) {
+    for (auto i = 0; i < outcome.finish().items_size(); ++i)
+      finished((*keys)[static_cast<size_t>(i)], outcome.finish().items(i));
+    f(outcome);
+  });
 }
 
 void task_tracker_state::finished(const attempt_key& key,
@@ -286,23 +276,15 @@ void task_tracker_state::give_up(const std::vector<verdict>& xs) {
 }
 
 void task_tracker_state::judge(proto::FinishCommand items) {
-  if (items.items_size() == 0)
+  auto n = items.items_size();
+  if (n == 0)
     return;
-  auto refs = std::make_shared<std::vector<attempt_key>>();
-  for (auto& item : items.items())
-    refs->push_back(to_attempt_key(item.id(), item.attempt()));
-  proto::Command command;
-  *command.mutable_finish() = std::move(items);
-  propose(std::move(command), [this, refs](proto::Outcome& outcome) {
-    if (outcome.has_error()) {
-      // Their leases are still in the table: the next hello, or the next
-      // leader, judges them again.
-      log::error("{} could not end {} attempts: {}", name, refs->size(),
+  propose_ends(std::move(items), [n](proto::Outcome& outcome) {
+    // Their leases are still in the table: the next hello, or the next leader,
+    // judges them again.
+    if (outcome.has_error())
+      log::error("{} could not end {} attempts: {}", name, n,
                  outcome.error().message());
-      return;
-    }
-    for (size_t i = 0; i < refs->size(); ++i)
-      finished((*refs)[i], outcome.finish().items(static_cast<int>(i)));
   });
 }
 
@@ -468,209 +450,6 @@ void task_tracker_state::wake() {
 void task_tracker_state::mark_ready(const std::vector<ready_queue>& xs) {
   if (!xs.empty() && scheduler)
     self->send(scheduler, ready_queues{xs});
-}
-
-// -- clients ------------------------------------------------------------------
-
-caf::result<proto::Reply> task_tracker_state::on_request(proto::Request& x) {
-  switch (x.kind_case()) {
-    case proto::Request::kList:
-      return list(x.list());
-    case proto::Request::kGet:
-      return get(x.get());
-    case proto::Request::kNodes:
-      return nodes();
-    case proto::Request::kCancel:
-      return cancel(x.cancel());
-    case proto::Request::kRetry:
-      return retry(x.retry());
-    case proto::Request::kLog:
-      return read_log(*x.mutable_log());
-    default:
-      return refusal(ec::protocol_violation,
-                     "this version of Coppice does not know this request");
-  }
-}
-
-template <class F>
-proto::Reply task_tracker_state::read(F f) {
-  proto::Reply reply;
-  result<> said = ok();
-  auto done = store->read(
-    [&](const table_view& view, uint64_t) { said = f(view, reply); });
-  if (!done)
-    return refusal(done.error());
-  return said ? reply : refusal(said.error());
-}
-
-void task_tracker_state::merge_live(const task_id& id, proto::Task& x) const {
-  if (x.state() != proto::LEASED)
-    return;
-  auto* held = book.find({id, x.attempt()});
-  if (!held)
-    return;
-  if (held->started)
-    x.set_state(proto::RUNNING);
-  if (held->progress.changed_ms() != 0)
-    *x.mutable_progress() = held->progress;
-  if (x.attempts_size() > 0) {
-    auto& last = *x.mutable_attempts(x.attempts_size() - 1);
-    if (last.number() == x.attempt()) {
-      last.set_started_ms(held->started_ms);
-      last.set_outcome(x.state());
-      *last.mutable_progress() = held->progress;
-    }
-  }
-}
-
-proto::Reply task_tracker_state::list(const proto::ListRequest& x) {
-  task_id after;
-  if (!x.after().empty()) {
-    auto parsed = parse_task_id(x.after());
-    if (!parsed)
-      return refusal(parsed.error());
-    after = parsed.value();
-  }
-  return read([&](const table_view& view, proto::Reply& reply) -> result<> {
-    list_tasks(
-      view, x, after,
-      [this](const task_id& id, proto::Task& task) { merge_live(id, task); },
-      *reply.mutable_list());
-    return ok();
-  });
-}
-
-proto::Reply task_tracker_state::get(const proto::GetRequest& x) {
-  auto ids = parse_ids(x.ids());
-  if (!ids)
-    return refusal(ids.error());
-  return read([&](const table_view& view, proto::Reply& reply) -> result<> {
-    for (auto& id : ids.value()) {
-      auto& item = *reply.mutable_get()->add_items();
-      auto task = read_task(view, id, x.full());
-      if (!task) {
-        set_error(*item.mutable_error(), task.error());
-        continue;
-      }
-      merge_live(id, task.value());
-      *item.mutable_task() = std::move(task.value());
-    }
-    return ok();
-  });
-}
-
-proto::Reply task_tracker_state::nodes() {
-  return read([&](const table_view& view, proto::Reply& reply) -> result<> {
-    for (auto& row : get_nodes(view)) {
-      auto& out = *reply.mutable_nodes()->add_nodes();
-      describe_node(row, out);
-      out.set_leased(
-        static_cast<uint32_t>(book.count({row.name(), row.incarnation()})));
-      if (auto* w = find_worker(row.name(), row.incarnation())) {
-        out.set_connected(w->connected);
-        out.set_heard_ms(w->heard_ms);
-      }
-    }
-    return ok();
-  });
-}
-
-caf::result<proto::Reply>
-task_tracker_state::cancel(const proto::CancelRequest& x) {
-  auto ids = parse_ids(x.ids());
-  if (!ids)
-    return refusal(ids.error());
-  proto::Command command;
-  for (auto& id : ids.value())
-    *command.mutable_cancel()->add_ids() = to_ref(id);
-  auto promise = self->make_response_promise<proto::Reply>();
-  propose(std::move(command),
-          [this, ids = ids.value(), promise](proto::Outcome& outcome) mutable {
-            proto::Reply reply;
-            if (outcome.has_error())
-              *reply.mutable_error() = outcome.error();
-            for (auto i = 0; i < outcome.cancel().items_size(); ++i) {
-              auto& said = outcome.cancel().items(i);
-              auto& id = ids[static_cast<size_t>(i)];
-              auto& item = *reply.mutable_cancel()->add_items();
-              item.set_id(to_string(id));
-              item.set_state(said.state());
-              if (said.has_error())
-                *item.mutable_error() = said.error();
-              attempt_key key{id, said.attempt()};
-              if (said.state() != proto::LEASED)
-                continue;
-              book.stopping(key, proto::CANCEL_REQUESTED, self->clock().now());
-              if (auto* held = book.find(key))
-                stop_attempt(held->worker, key, proto::CANCEL_REQUESTED);
-            }
-            promise.deliver(std::move(reply));
-          });
-  return promise;
-}
-
-caf::result<proto::Reply>
-task_tracker_state::retry(const proto::RetryRequest& x) {
-  auto ids = parse_ids(x.ids());
-  if (!ids)
-    return refusal(ids.error());
-  proto::Command command;
-  for (auto& id : ids.value())
-    *command.mutable_retry()->add_ids() = to_ref(id);
-  auto promise = self->make_response_promise<proto::Reply>();
-  propose(std::move(command),
-          [this, ids = ids.value(), promise](proto::Outcome& outcome) mutable {
-            proto::Reply reply;
-            if (outcome.has_error())
-              *reply.mutable_error() = outcome.error();
-            std::vector<ready_queue> ready;
-            for (auto i = 0; i < outcome.retry().items_size(); ++i) {
-              auto& said = outcome.retry().items(i);
-              auto& id = ids[static_cast<size_t>(i)];
-              auto& item = *reply.mutable_retry()->add_items();
-              item.set_id(to_string(id));
-              if (said.has_error())
-                *item.mutable_error() = said.error();
-              else
-                ready.push_back({id.product, said.task_class()});
-            }
-            mark_ready(ready);
-            promise.deliver(std::move(reply));
-          });
-  return promise;
-}
-
-caf::result<proto::Reply> task_tracker_state::read_log(proto::LogRequest& x) {
-  auto id = parse_task_id(x.id());
-  if (!id)
-    return refusal(id.error());
-  std::string node;
-  auto found = read([&](const table_view& view, proto::Reply&) -> result<> {
-    auto where = locate_attempt(view, id.value(), x.attempt());
-    if (!where)
-      return where.error();
-    x.set_attempt(where.value().first);
-    node = where.value().second;
-    return ok();
-  });
-  if (found.has_error())
-    return found;
-  auto w = workers.find(node);
-  if (w == workers.end() || !w->second.connected)
-    return refusal(ec::unreachable,
-                   "the output of attempt " + std::to_string(x.attempt())
-                     + " lies on node " + node + ", which is not connected");
-  auto promise = self->make_response_promise<proto::Reply>();
-  self->request(w->second.handle, options.log_timeout, std::move(x))
-    .then(
-      [promise](proto::Reply& reply) mutable {
-        promise.deliver(std::move(reply));
-      },
-      [promise, node](caf::error&) mutable {
-        promise.deliver(refusal(ec::deadline_exceeded,
-                                "node " + node + " did not answer in time"));
-      });
-  return promise;
 }
 
 // -- task_tracker -------------------------------------------------------------

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -41,7 +42,8 @@ struct task_tracker_options {
 };
 
 /// The state of the TASK_TRACKER of one shard: follows what was leased, by the
-/// reports of the workers and the three clocks; knows every task.
+/// reports of the workers and the three clocks; knows every task. Following and
+/// answering clients are a file each.
 struct task_tracker_state {
   // -- member types -----------------------------------------------------------
 
@@ -61,6 +63,15 @@ struct task_tracker_state {
     proto::Reason why;
   };
 
+  using outcome_handler = std::function<void(proto::Outcome&)>;
+
+  /// Writes what a table says into a reply.
+  using table_reader
+    = std::function<result<>(const table_view&, proto::Reply&)>;
+
+  /// Writes what an outcome says into a reply.
+  using change_reader = std::function<void(proto::Outcome&, proto::Reply&)>;
+
   // -- constructors, destructors, and assignment operators --------------------
 
   explicit task_tracker_state(task_tracker_impl::pointer selfptr)
@@ -72,7 +83,7 @@ struct task_tracker_state {
   result<> init(task_tracker_options xs, std::shared_ptr<const tables> db,
                 state_replicator_actor log);
 
-  // -- handlers: workers ------------------------------------------------------
+  // -- handlers: workers and leases (task_tracker.cpp) ------------------------
 
   caf::result<proto::Welcome> on_hello(proto::Hello& x, worker_actor& from);
 
@@ -90,7 +101,7 @@ struct task_tracker_state {
 
   void on_tick();
 
-  // -- handlers: clients ------------------------------------------------------
+  // -- handlers: clients (task_tracker_clients.cpp) ---------------------------
 
   caf::result<proto::Reply> on_request(proto::Request& x);
 
@@ -106,7 +117,7 @@ struct task_tracker_state {
 
   caf::result<proto::Reply> read_log(proto::LogRequest& x);
 
-  // -- parts of the handlers --------------------------------------------------
+  // -- parts: workers and leases ----------------------------------------------
 
   proto::Welcome welcome(const proto::Hello& x, worker_actor& from,
                          const proto::RegisterOutcome& said);
@@ -130,7 +141,11 @@ struct task_tracker_state {
   /// Proposes the ends of attempts that the leader itself judged.
   void judge(proto::FinishCommand items);
 
-  /// Takes note of what became of attempts that ended.
+  /// Proposes the ends of attempts, takes note of what became of them, and
+  /// calls *f*.
+  void propose_ends(proto::FinishCommand items, outcome_handler f);
+
+  /// Takes note of what became of an attempt that ended.
   void finished(const attempt_key& key, const proto::FinishOutcome::Item& fate);
 
   /// Takes note that a task waits for its next attempt.
@@ -139,8 +154,7 @@ struct task_tracker_state {
 
   /// Proposes *x* and calls *f* with the outcome, or with an error if the log
   /// is gone. There is no deadline: what is applied late must be known as well.
-  template <class F>
-  void propose(proto::Command x, F f);
+  void propose(proto::Command x, outcome_handler f);
 
   void expire(const std::vector<lease_book::expiry>& xs);
 
@@ -155,14 +169,16 @@ struct task_tracker_state {
 
   void mark_ready(const std::vector<ready_queue>& xs);
 
-  /// Fills in what only the leader's memory knows.
-  void merge_live(const task_id& id, proto::Task& x) const;
+  worker* find_worker(const std::string& node, uint64_t incarnation);
+
+  // -- parts: clients ---------------------------------------------------------
 
   /// Answers from the tables, or says why not.
-  template <class F>
-  proto::Reply read(F f);
+  proto::Reply read(const table_reader& f);
 
-  worker* find_worker(const std::string& node, uint64_t incarnation);
+  /// Proposes *x* and answers with what *f* makes of the outcome, or with its
+  /// error.
+  caf::result<proto::Reply> change(proto::Command x, change_reader f);
 
   // -- member variables -------------------------------------------------------
 

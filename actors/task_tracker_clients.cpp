@@ -1,0 +1,236 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The part of the TASK_TRACKER that answers clients.
+
+#include "actors/replies.hpp"
+#include "actors/task_tracker.hpp"
+#include "runtime/task/live_task.hpp"
+#include "storage/task_query.hpp"
+#include "storage/task_tables.hpp"
+
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+/// The most tasks in one request.
+constexpr int max_ids = 1'000;
+
+/// Parses the ids of a request.
+result<std::vector<task_id>> parse_ids(const auto& texts) {
+  if (texts.size() > max_ids)
+    return error{ec::invalid_argument, "at most 1000 tasks at once"};
+  std::vector<task_id> ids;
+  for (auto& text : texts) {
+    auto id = parse_task_id(text);
+    if (!id)
+      return id.error();
+    ids.push_back(id.value());
+  }
+  return ids;
+}
+
+void add_refs(google::protobuf::RepeatedPtrField<proto::TaskRef>& out,
+              const std::vector<task_id>& ids) {
+  for (auto& id : ids)
+    *out.Add() = to_ref(id);
+}
+
+/// Writes to *out* what was said of each of *ids*, and calls *f* with the id,
+/// what was said of it, and its item in *out*.
+void answer_items(const std::vector<task_id>& ids, const auto& said, auto& out,
+                  auto f) {
+  for (auto i = 0; i < said.size(); ++i) {
+    auto& id = ids[static_cast<size_t>(i)];
+    auto& item = *out.Add();
+    item.set_id(to_string(id));
+    if (said[i].has_error())
+      *item.mutable_error() = said[i].error();
+    f(id, said[i], item);
+  }
+}
+
+} // namespace
+
+caf::result<proto::Reply> task_tracker_state::on_request(proto::Request& x) {
+  switch (x.kind_case()) {
+    case proto::Request::kList:
+      return list(x.list());
+    case proto::Request::kGet:
+      return get(x.get());
+    case proto::Request::kNodes:
+      return nodes();
+    case proto::Request::kCancel:
+      return cancel(x.cancel());
+    case proto::Request::kRetry:
+      return retry(x.retry());
+    case proto::Request::kLog:
+      return read_log(*x.mutable_log());
+    default:
+      return refusal(ec::protocol_violation,
+                     "this version of Coppice does not know this request");
+  }
+}
+
+// -- reads --------------------------------------------------------------------
+
+proto::Reply task_tracker_state::read(const table_reader& f) {
+  proto::Reply reply;
+  result<> said = ok();
+  auto done = store->read(
+    [&](const table_view& view, uint64_t) { said = f(view, reply); });
+  if (!done)
+    return refusal(done.error());
+  return said ? reply : refusal(said.error());
+}
+
+proto::Reply task_tracker_state::list(const proto::ListRequest& x) {
+  task_id after;
+  if (!x.after().empty()) {
+    auto parsed = parse_task_id(x.after());
+    if (!parsed)
+      return refusal(parsed.error());
+    after = parsed.value();
+  }
+  auto amend = [this](const task_id& id, proto::Task& task) {
+    merge_live(book.find({id, task.attempt()}), task);
+  };
+  return read([&](const table_view& view, proto::Reply& reply) {
+    list_tasks(view, x, after, amend, *reply.mutable_list());
+    return ok();
+  });
+}
+
+proto::Reply task_tracker_state::get(const proto::GetRequest& x) {
+  auto ids = parse_ids(x.ids());
+  if (!ids)
+    return refusal(ids.error());
+  return read([&](const table_view& view, proto::Reply& reply) {
+    for (auto& id : ids.value()) {
+      auto& item = *reply.mutable_get()->add_items();
+      auto task = read_task(view, id, x.full());
+      if (!task) {
+        set_error(*item.mutable_error(), task.error());
+        continue;
+      }
+      merge_live(book.find({id, task.value().attempt()}), task.value());
+      *item.mutable_task() = std::move(task.value());
+    }
+    return ok();
+  });
+}
+
+proto::Reply task_tracker_state::nodes() {
+  return read([&](const table_view& view, proto::Reply& reply) {
+    for (auto& row : get_nodes(view)) {
+      auto& out = *reply.mutable_nodes()->add_nodes();
+      describe_node(row, out);
+      out.set_leased(
+        static_cast<uint32_t>(book.count({row.name(), row.incarnation()})));
+      if (auto* w = find_worker(row.name(), row.incarnation())) {
+        out.set_connected(w->connected);
+        out.set_heard_ms(w->heard_ms);
+      }
+    }
+    return ok();
+  });
+}
+
+caf::result<proto::Reply> task_tracker_state::read_log(proto::LogRequest& x) {
+  auto id = parse_task_id(x.id());
+  if (!id)
+    return refusal(id.error());
+  std::string node;
+  auto found = read([&](const table_view& view, proto::Reply&) -> result<> {
+    auto where = locate_attempt(view, id.value(), x.attempt());
+    if (!where)
+      return where.error();
+    x.set_attempt(where.value().first);
+    node = where.value().second;
+    return ok();
+  });
+  if (found.has_error())
+    return found;
+  auto w = workers.find(node);
+  if (w == workers.end() || !w->second.connected)
+    return refusal(ec::unreachable,
+                   "the output of attempt " + std::to_string(x.attempt())
+                     + " lies on node " + node + ", which is not connected");
+  auto promise = self->make_response_promise<proto::Reply>();
+  self->request(w->second.handle, options.log_timeout, std::move(x))
+    .then(
+      [promise](proto::Reply& reply) mutable {
+        promise.deliver(std::move(reply));
+      },
+      [promise, node](caf::error&) mutable {
+        promise.deliver(refusal(ec::deadline_exceeded,
+                                "node " + node + " did not answer in time"));
+      });
+  return promise;
+}
+
+// -- changes ------------------------------------------------------------------
+
+caf::result<proto::Reply> task_tracker_state::change(proto::Command x,
+                                                     change_reader f) {
+  auto promise = self->make_response_promise<proto::Reply>();
+  propose(std::move(x),
+          [f = std::move(f), promise](proto::Outcome& outcome) mutable {
+            proto::Reply reply;
+            if (outcome.has_error())
+              *reply.mutable_error() = outcome.error();
+            else
+              f(outcome, reply);
+            promise.deliver(std::move(reply));
+          });
+  return promise;
+}
+
+caf::result<proto::Reply>
+task_tracker_state::cancel(const proto::CancelRequest& x) {
+  auto ids = parse_ids(x.ids());
+  if (!ids)
+    return refusal(ids.error());
+  auto stop = [this](const task_id& id, const auto& said, auto& item) {
+    item.set_state(said.state());
+    if (said.state() != proto::LEASED)
+      return;
+    attempt_key key{id, said.attempt()};
+    book.stopping(key, proto::CANCEL_REQUESTED, self->clock().now());
+    if (auto* held = book.find(key))
+      stop_attempt(held->worker, key, proto::CANCEL_REQUESTED);
+  };
+  proto::Command command;
+  add_refs(*command.mutable_cancel()->mutable_ids(), ids.value());
+  return change(
+    std::move(command),
+    [stop, ids = ids.value()](proto::Outcome& outcome, proto::Reply& reply) {
+      answer_items(ids, outcome.cancel().items(),
+                   *reply.mutable_cancel()->mutable_items(), stop);
+    });
+}
+
+caf::result<proto::Reply>
+task_tracker_state::retry(const proto::RetryRequest& x) {
+  auto ids = parse_ids(x.ids());
+  if (!ids)
+    return refusal(ids.error());
+  proto::Command command;
+  add_refs(*command.mutable_retry()->mutable_ids(), ids.value());
+  return change(
+    std::move(command),
+    [this, ids = ids.value()](proto::Outcome& outcome, proto::Reply& reply) {
+      std::vector<ready_queue> ready;
+      answer_items(ids, outcome.retry().items(),
+                   *reply.mutable_retry()->mutable_items(),
+                   [&](const task_id& id, const auto& said, auto&) {
+                     if (!said.has_error())
+                       ready.push_back({id.product, said.task_class()});
+                   });
+      mark_ready(ready);
+    });
+}
+
+} // namespace coppice
