@@ -1,46 +1,29 @@
 // SPDX-FileCopyrightText: 2026 The Coppice contributors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "apps/commands/change_tasks.hpp"
 #include "apps/commands/command_list.hpp"
-#include "apps/commands/json.hpp"
-
-namespace po = boost::program_options;
 
 namespace coppice {
 
 namespace {
 
-void declare(po::options_description& x) {
-  x.add_options()("json", "print one JSON object a line");
+using item = proto::RetryReply::Item;
+
+auto& ids_of(proto::Request& x) {
+  return *x.mutable_retry()->mutable_ids();
 }
 
-exit_code retry(context& ctx, const std::vector<std::string>& ids, bool json) {
-  proto::Request request;
-  request.mutable_retry()->mutable_ids()->Add(ids.begin(), ids.end());
-  proto::Reply reply;
-  auto code = exit_code::success;
-  if (!ctx.ask(std::move(request), reply, code))
-    return code;
-  for (auto& item : reply.retry().items()) {
-    if (item.has_error()) {
-      ctx.complain(item.error().message());
-      code = exit_code::refused;
-    }
-    if (json)
-      ctx.out << to_json(item) << "\n";
-    else if (!item.has_error())
-      ctx.out << item.id() << " waits for another attempt\n";
-  }
-  return code;
+auto& items_of(const proto::Reply& x) {
+  return x.retry().items();
+}
+
+const char* tell(const item&) {
+  return "waits for another attempt";
 }
 
 result<action> prepare(const arguments& args) {
-  auto ids = task_ids(args, 1);
-  if (!ids)
-    return ids.error();
-  return action{[ids = ids.value(), json = args.has("json")](context& ctx) {
-    return retry(ctx, ids, json);
-  }};
+  return prepare_change<item>(args, {ids_of, items_of, tell});
 }
 
 } // namespace
@@ -55,7 +38,7 @@ const command retry_command_info{
     "its retry policy again.\n"
     "\n"
     "Example: coppice retry 1.1.42\n",
-  .declare = declare,
+  .declare = declare_change,
   .prepare = prepare,
 };
 

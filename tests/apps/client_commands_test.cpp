@@ -32,6 +32,10 @@ public:
       get(x.get(), *reply.mutable_get());
     else if (x.has_list())
       list(x.list(), *reply.mutable_list());
+    else if (x.has_cancel())
+      change(x.cancel().ids(), *reply.mutable_cancel());
+    else if (x.has_retry())
+      change(x.retry().ids(), *reply.mutable_retry());
     else if (x.has_log())
       reply.mutable_log()->set_data("hello\n"),
         reply.mutable_log()->set_attempt(1),
@@ -88,6 +92,19 @@ private:
         *item->mutable_task() = i->second;
       else
         item->mutable_error()->set_message("no task " + id);
+    }
+  }
+
+  /// Changes nothing, and says that it did.
+  void change(const auto& ids, auto& reply) {
+    for (auto& id : ids) {
+      auto* item = reply.add_items();
+      item->set_id(id);
+      auto i = tasks_.find(id);
+      if (i == tasks_.end())
+        item->mutable_error()->set_message("no task " + id);
+      else if constexpr (requires { item->set_state(proto::WAITING); })
+        item->set_state(i->second.state());
     }
   }
 
@@ -293,6 +310,21 @@ CAF_TEST(what the cluster refuses ends with 4) {
   CAF_CHECK(run({"cancel", "7.7.7"}) == exit_code::refused);
   CAF_CHECK(run({"nodes"}) == exit_code::refused);
   CAF_CHECK(complains("not here"));
+}
+
+CAF_TEST(what becomes of each task is told) {
+  store.born = proto::LEASED;
+  CAF_REQUIRE(submit(noop_line(1)) == exit_code::success);
+  store.born = proto::CANCELLED;
+  CAF_REQUIRE(submit(noop_line(2)) == exit_code::success);
+  CAF_CHECK(run({"cancel", "1.1.1", "1.1.2"}) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(), "1.1.1 is being stopped by its node\n"
+                             "1.1.2 cancelled\n");
+  CAF_CHECK(run({"retry", "1.1.2", "7.7.7"}) == exit_code::refused);
+  CAF_CHECK_EQUAL(out.str(), "1.1.2 waits for another attempt\n");
+  CAF_CHECK(complains("no task 7.7.7"));
+  CAF_CHECK(run({"retry", "--json", "1.1.2"}) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(), "{\"id\":\"1.1.2\"}\n");
 }
 
 CAF_TEST(logs are printed as they are) {
