@@ -3,13 +3,46 @@
 
 #include "runtime/log.hpp"
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
+
+#include <string_view>
+#include <utility>
 
 namespace coppice::log {
 
+namespace {
+
+/// Writes levels as `log.level` takes them and the keeper writes them: spdlog
+/// itself has "warning".
+class level_name : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& x, const tm&,
+              spdlog::memory_buf_t& out) override {
+    auto name = spdlog::level::to_string_view(x.level);
+    std::string_view text{name.data(), name.size()};
+    if (x.level == spdlog::level::warn)
+      text = "warn";
+    out.append(text.data(), text.data() + text.size());
+  }
+
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<level_name>();
+  }
+};
+
+} // namespace
+
+std::unique_ptr<spdlog::formatter> line_format(const std::string& who) {
+  auto result = std::make_unique<spdlog::pattern_formatter>();
+  result->add_flag<level_name>('*').set_pattern("%Y-%m-%d %H:%M:%S.%e %* ["
+                                                + who + "] %v");
+  return result;
+}
+
 void init(const std::string& level, const std::string& who) {
   auto logger = spdlog::stderr_logger_mt("coppice-" + who);
-  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %l [" + who + "] %v");
+  logger->set_formatter(line_format(who));
   logger->set_level(spdlog::level::from_str(level));
   spdlog::set_default_logger(std::move(logger));
 }

@@ -3,8 +3,10 @@
 
 #pragma once
 
+#include <spdlog/formatter.h>
 #include <spdlog/spdlog.h>
 
+#include <memory>
 #include <string>
 
 /// The log of a process: one sentence a line, on standard error.
@@ -22,5 +24,8 @@ using spdlog::warn;
 /// @param level debug, info, warn, error or off.
 /// @param who Goes into each line, e.g. the name of the node.
 void init(const std::string& level, const std::string& who);
+
+/// Returns how a line looks: when, level, *who*, text.
+std::unique_ptr<spdlog::formatter> line_format(const std::string& who);
 
 } // namespace coppice::log
