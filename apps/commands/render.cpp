@@ -182,8 +182,12 @@ std::string render_bytes(uint64_t bytes) {
   return format("%.1f %s", x, units[i]);
 }
 
+std::string short_percent(double percent) {
+  return format("%d%%", static_cast<int>(std::floor(sane(percent))));
+}
+
 std::string render_percent(double percent) {
-  return format("%3d%%", static_cast<int>(std::floor(sane(percent))));
+  return format("%4s", short_percent(percent).c_str());
 }
 
 std::string render_bar(double percent, size_t width) {

@@ -46,8 +46,11 @@ std::string render_time(unix_ms then);
 /// Renders a size: "512 B", "3.4 MiB".
 std::string render_bytes(uint64_t bytes);
 
-/// Renders *percent*, rounded down so that only what is complete is 100, in
-/// four columns: " 42%".
+/// Renders *percent* for a sentence, rounded down so that only what is complete
+/// is 100: "42%".
+std::string short_percent(double percent);
+
+/// Renders *percent* as `short_percent`, in four columns: " 42%".
 std::string render_percent(double percent);
 
 /// Renders a bar that is *width* columns wide, e.g. `[####......]`.

@@ -59,7 +59,7 @@ std::string watch_board::update(const proto::Task& x, unix_ms now) {
   std::string line = printable(x.id()) + " " + render_standing(x, now);
   if (x.attempt() > 1)
     line += ", attempt " + std::to_string(x.attempt());
-  line += "," + render_percent(percent_of(x));
+  line += ", " + short_percent(percent_of(x));
   if (!x.progress().message().empty())
     line += "  " + printable(x.progress().message());
   return line;

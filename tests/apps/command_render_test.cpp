@@ -115,6 +115,7 @@ CAF_TEST(percentages and bars are rounded down and bounded) {
   CAF_CHECK_EQUAL(render_percent(100), "100%");
   CAF_CHECK_EQUAL(render_percent(1e9), "100%");
   CAF_CHECK_EQUAL(render_percent(-3), "  0%");
+  CAF_CHECK_EQUAL(short_percent(7.9), "7%");
   CAF_CHECK_EQUAL(render_percent(std::numeric_limits<double>::quiet_NaN()),
                   "  0%");
   CAF_CHECK_EQUAL(render_bar(0, 12), "[..........]");

@@ -69,13 +69,15 @@ CAF_TEST(a frame never exceeds the screen) {
 CAF_TEST(without a terminal there is a line for each change) {
   watch_board board{{"1.1.1"}};
   CAF_CHECK_EQUAL(board.update(make("1.1.1", proto::WAITING, 0), now),
-                  "1.1.1 waiting,  0%");
+                  "1.1.1 waiting, 0%");
   CAF_CHECK_EQUAL(board.update(make("1.1.1", proto::WAITING, 0), now), "");
   CAF_CHECK_EQUAL(board.update(make("1.1.1", proto::RUNNING, 4), now),
-                  "1.1.1 running on n1,  4%");
+                  "1.1.1 running on n1, 4%");
   CAF_CHECK_EQUAL(board.update(make("1.1.1", proto::RUNNING, 9.9), now), "");
   CAF_CHECK_EQUAL(board.update(make("1.1.1", proto::RUNNING, 10), now),
                   "1.1.1 running on n1, 10%");
+  CAF_CHECK_EQUAL(board.update(make("1.1.1", proto::SUCCEEDED, 99), now),
+                  "1.1.1 succeeded, 100%");
   CAF_CHECK_EQUAL(board.update(make("1.1.2", proto::RUNNING, 50), now), "");
 }
 
