@@ -11,7 +11,25 @@ namespace coppice {
 
 namespace {
 
-constexpr size_t bar_width = 22;
+/// What there is room for beside the state, which nobody can do without.
+struct layout {
+  size_t bar_width;
+  bool has_kind;
+};
+
+layout layout_for(size_t columns) {
+  if (columns >= 72)
+    return {22, true};
+  if (columns >= 40)
+    return {12, false};
+  return {0, false};
+}
+
+/// Renders the bar, if there is room for one, and the percentage.
+std::string gauge(double percent, size_t bar_width) {
+  auto bar = render_bar(percent, bar_width);
+  return bar + (bar.empty() ? "" : " ") + render_percent(percent);
+}
 
 /// What is more interesting has a lower number.
 int interest(const proto::Task& x) {
@@ -107,25 +125,30 @@ std::vector<size_t> watch_board::visible(size_t room) const {
   return result;
 }
 
-std::string watch_board::total_line(const std::string& note) const {
+std::string watch_board::total_line(size_t columns) const {
   auto x = sum();
-  auto line = render_bar(x.percent, bar_width) + " " + render_percent(x.percent)
-              + "  " + std::to_string(rows_.size())
-              + (rows_.size() == 1 ? " task: " : " tasks: ")
-              + std::to_string(x.waiting) + " waiting, "
-              + std::to_string(x.running) + " running, "
-              + std::to_string(x.succeeded) + " succeeded, "
-              + std::to_string(x.failed) + " failed";
-  if (!note.empty())
-    line += "  -- " + printable(note);
-  return line;
+  std::string counts;
+  auto count = [&counts](size_t n, const char* what) {
+    if (n > 0)
+      counts += (counts.empty() ? "" : ", ") + std::to_string(n) + " " + what;
+  };
+  // What matters most first: the end of the line may be cut.
+  count(x.failed, "failed");
+  count(x.running, "running");
+  count(x.waiting, "waiting");
+  count(x.succeeded, "succeeded");
+  auto of = std::to_string(rows_.size())
+            + (rows_.size() == 1 ? " task: " : " tasks: ");
+  return clip(gauge(x.percent, layout_for(columns).bar_width) + "  " + of
+                + counts,
+              columns);
 }
 
 std::vector<std::string> watch_board::frame(const screen& size, unix_ms now,
                                             const std::string& note) const {
-  // One line for all, and one for the cursor.
-  auto room = size.rows > 3 ? size.rows - 2 : 1;
-  auto shown = visible(room);
+  // One line for all, one for the cursor, one for the note.
+  size_t taken = note.empty() ? 2 : 3;
+  auto shown = visible(size.rows > taken ? size.rows - taken : 1);
   size_t id_width = 0;
   for (auto i : shown)
     id_width = std::max(id_width, rows_[i].task.id().size());
@@ -133,17 +156,19 @@ std::vector<std::string> watch_board::frame(const screen& size, unix_ms now,
   for (auto i : shown)
     result.push_back(
       render_watched(rows_[i].task, size.columns, id_width, now));
-  result.push_back(clip(total_line(note), size.columns));
+  result.push_back(total_line(size.columns));
+  if (!note.empty())
+    result.push_back(clip(printable(note), size.columns));
   return result;
 }
 
 std::string render_watched(const proto::Task& x, size_t columns,
                            size_t id_width, unix_ms now) {
-  auto percent = percent_of(x);
-  auto line = pad(printable(x.id()), id_width) + "  "
-              + pad(clip(printable(x.kind()), 12), 8) + "  "
-              + render_bar(percent, bar_width) + " " + render_percent(percent)
-              + "  " + render_standing(x, now);
+  auto room = layout_for(columns);
+  auto line = pad(printable(x.id()), id_width) + "  ";
+  if (room.has_kind)
+    line += pad(clip(printable(x.kind()), 12), 8) + "  ";
+  line += gauge(percent_of(x), room.bar_width) + "  " + render_standing(x, now);
   if (x.attempt() > 1)
     line += ", attempt " + std::to_string(x.attempt());
   if (!x.progress().message().empty() && !has_ended(x.state()))

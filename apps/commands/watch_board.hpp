@@ -47,7 +47,7 @@ public:
 
   /// Renders the lines of a screen: as many tasks as fit, those that run
   /// first, and a line for all.
-  /// @param note Shown with the last line if it is not empty.
+  /// @param note Shown below that if it is not empty.
   std::vector<std::string> frame(const screen& size, unix_ms now,
                                  const std::string& note) const;
 
@@ -66,7 +66,7 @@ private:
 
   std::vector<size_t> visible(size_t room) const;
 
-  std::string total_line(const std::string& note) const;
+  std::string total_line(size_t columns) const;
 
   // -- member variables -------------------------------------------------------
 

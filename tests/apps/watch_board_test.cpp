@@ -42,8 +42,22 @@ CAF_TEST(a frame shows every task and a line for all) {
   CAF_CHECK_EQUAL(lines[1],
                   "1.1.20  exec      [####################] 100%  succeeded");
   CAF_CHECK_EQUAL(lines[2],
-                  "[###############.....]  75%  2 tasks: 0 waiting, 1 "
-                  "running, 1 succeeded, 0 failed");
+                  "[###############.....]  75%  2 tasks: 1 running, 1 "
+                  "succeeded");
+}
+
+CAF_TEST(a narrow screen shows what matters) {
+  watch_board board{{"1.1.8", "1.1.9"}};
+  board.update(make("1.1.8", proto::RUNNING, 42), now);
+  board.update(make("1.1.9", proto::FAILED, 0), now);
+  auto lines = board.frame({true, 40, 24}, now, "reconnecting: it is gone");
+  CAF_REQUIRE_EQUAL(lines.size(), 4u);
+  CAF_CHECK_EQUAL(lines[0], "1.1.8  [####......]  42%  running on n1");
+  CAF_CHECK_EQUAL(lines[1], "1.1.9  [..........]   0%  failed");
+  CAF_CHECK_EQUAL(lines[2], "[#######...]  71%  2 tasks: 1 failed, 1…");
+  CAF_CHECK_EQUAL(lines[3], "reconnecting: it is gone");
+  lines = board.frame({true, 24, 24}, now, "");
+  CAF_CHECK_EQUAL(lines.at(0), "1.1.8   42%  running on…");
 }
 
 CAF_TEST(a frame never exceeds the screen) {
