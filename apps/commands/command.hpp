@@ -33,6 +33,9 @@ struct screen {
   size_t rows = 24;
 };
 
+/// Asked for each frame: people change the size of their terminals.
+using screen_probe = std::function<screen()>;
+
 /// What a command works with while it runs.
 class context {
 public:
@@ -56,8 +59,8 @@ public:
 
   std::ostream& out;
   std::ostream& err;
-  screen out_screen;
-  screen err_screen;
+  screen_probe out_screen = [] { return screen{}; };
+  screen_probe err_screen = [] { return screen{}; };
 
 private:
   client_options how_;

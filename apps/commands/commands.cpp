@@ -111,8 +111,8 @@ screen screen_of(int fd) {
 
 exit_code run_invocation(const invocation& x) {
   context ctx{x.connection, std::cout, std::cerr};
-  ctx.out_screen = screen_of(STDOUT_FILENO);
-  ctx.err_screen = screen_of(STDERR_FILENO);
+  ctx.out_screen = [] { return screen_of(STDOUT_FILENO); };
+  ctx.err_screen = [] { return screen_of(STDERR_FILENO); };
   auto code = x.run(ctx);
   std::cout.flush();
   if (!std::cout) {

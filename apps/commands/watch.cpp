@@ -4,6 +4,7 @@
 #include "apps/commands/watch.hpp"
 
 #include "apps/commands/command_list.hpp"
+#include "apps/commands/live_frame.hpp"
 #include "apps/commands/text.hpp"
 #include "apps/commands/watch_board.hpp"
 
@@ -30,46 +31,41 @@ constexpr size_t most_ids = 1'000;
 /// Draws frames over each other, or prints news.
 class viewer {
 public:
-  viewer(std::ostream& to, const screen& size) : to_(to), size_(size) {
+  viewer(std::ostream& to, screen_probe look)
+    : to_(to),
+      look_(std::move(look)),
+      is_terminal_(look_().is_terminal) {
     // nop
   }
 
   void news(const std::string& line) {
-    if (!size_.is_terminal && !line.empty())
+    if (!is_terminal_ && !line.empty())
       to_ << line << "\n";
   }
 
   void draw(const watch_board& board, const std::string& note) {
-    if (!size_.is_terminal) {
-      to_.flush();
-      return;
+    if (is_terminal_) {
+      auto size = look_();
+      to_ << frame_.redraw(board.frame(size, now_ms(), note), size.columns);
     }
-    auto lines = board.frame(size_, now_ms(), note);
-    std::string text;
-    if (drawn_ > 0)
-      text += "\x1b[" + std::to_string(drawn_) + "A";
-    for (auto& line : lines)
-      text += "\r" + line + "\x1b[K\n";
-    // Fewer lines than before: wipe what is below.
-    text += "\x1b[J";
-    drawn_ = lines.size();
-    to_ << text << std::flush;
+    to_.flush();
   }
 
 private:
   std::ostream& to_;
-  screen size_;
-  size_t drawn_ = 0;
+  screen_probe look_;
+  bool is_terminal_;
+  live_frame frame_;
 };
 
 /// One watch, from the first look to the end.
 class watcher {
 public:
   watcher(context& ctx, const std::vector<std::string>& ids, std::ostream& to,
-          const screen& size)
+          const screen_probe& look)
     : ctx_(ctx),
       board_(ids),
-      view_(to, size) {
+      view_(to, look) {
     ctx_.cluster().on_trouble([this](const error& x) { on_trouble(x); });
   }
 
@@ -186,8 +182,8 @@ result<action> prepare(const arguments& args) {
 } // namespace
 
 exit_code watch_tasks(context& ctx, const std::vector<std::string>& ids,
-                      std::ostream& to, const screen& size) {
-  watcher x{ctx, ids, to, size};
+                      std::ostream& to, const screen_probe& look) {
+  watcher x{ctx, ids, to, look};
   return x.run();
 }
 
