@@ -245,6 +245,14 @@ std::string render_nodes(const std::vector<proto::Node>& xs, unix_ms now) {
                       rows);
 }
 
+std::string render_error(const proto::TaskError& x) {
+  if (x.code().empty())
+    return printable(x.message());
+  if (x.message().empty())
+    return printable(x.code());
+  return printable(x.code()) + ": " + printable(x.message());
+}
+
 std::string shell_quoted(const std::vector<std::string>& words) {
   std::string result;
   for (auto& word : words) {

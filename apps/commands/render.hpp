@@ -71,6 +71,9 @@ std::string render_task(const proto::Task& x, unix_ms now);
 /// Renders where a task stands in one sentence: "running on n1, attempt 2".
 std::string render_standing(const proto::Task& x, unix_ms now);
 
+/// Renders an error of a task: "exit_3: the command ended with exit status 3".
+std::string render_error(const proto::TaskError& x);
+
 /// Renders *words* so that a shell reads them as they are.
 std::string shell_quoted(const std::vector<std::string>& words);
 

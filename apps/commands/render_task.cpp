@@ -52,17 +52,9 @@ void add_progress(page& out, const proto::Task& x) {
   add_stages(out, x.progress().stages(), 0);
 }
 
-std::string error_text(const proto::TaskError& x) {
-  if (x.code().empty())
-    return printable(x.message());
-  if (x.message().empty())
-    return printable(x.code());
-  return printable(x.code()) + ": " + printable(x.message());
-}
-
 void add_outcome(page& out, const proto::Task& x) {
   if (x.has_error())
-    out.add("error", error_text(x.error()));
+    out.add("error", render_error(x.error()));
   if (x.exit_status() != 0)
     out.add("exit", std::to_string(x.exit_status()));
   out.add("result", printable(x.result()));
@@ -100,7 +92,7 @@ std::string attempts_table(const proto::Task& x, unix_ms now) {
                     std::to_string(a.incarnation()), attempt_outcome(a),
                     render_age(begin, now) + " ago",
                     render_duration(end - begin), resumed_text(a),
-                    a.has_error() ? error_text(a.error()) : ""});
+                    a.has_error() ? render_error(a.error()) : ""});
   }
   return render_table({"ATTEMPT", "NODE", "INCARNATION", "OUTCOME", "BEGAN",
                        "TOOK", "RESUMED", "ERROR"},

@@ -28,6 +28,9 @@ constexpr int pause_per_look = 4;
 /// The most that a node takes in one request.
 constexpr size_t most_ids = 1'000;
 
+/// The most failures that are told one by one.
+constexpr size_t most_failures = 10;
+
 /// Draws frames over each other, or prints news.
 class viewer {
 public:
@@ -84,8 +87,7 @@ public:
         return code;
       view_.draw(board_, {});
       if (board_.unfinished().empty())
-        return board_.sum().failed == 0 ? exit_code::success
-                                        : exit_code::work_failed;
+        return judge();
       auto took
         = std::chrono::duration_cast<milliseconds>(clock::now() - begin);
       std::this_thread::sleep_for(
@@ -94,6 +96,14 @@ public:
   }
 
 private:
+  /// All have ended.
+  exit_code judge() {
+    auto failures = board_.failures(most_failures, now_ms());
+    for (auto& line : failures)
+      ctx_.complain(line);
+    return failures.empty() ? exit_code::success : exit_code::work_failed;
+  }
+
   void on_trouble(const error& x) {
     if (!troubled_)
       view_.news("reconnecting: " + printable(x.message));

@@ -25,6 +25,16 @@ layout layout_for(size_t columns) {
   return {0, false};
 }
 
+std::string failure_line(const proto::Task& x, unix_ms now) {
+  auto line = x.id() + " " + render_standing(x, now);
+  if (x.has_error())
+    line += ": " + render_error(x.error());
+  // Without an attempt it was cancelled before anything could be written.
+  if (x.attempt() > 0)
+    line += "; for its output: coppice logs " + x.id();
+  return line;
+}
+
 /// Renders the bar, if there is room for one, and the percentage.
 std::string gauge(double percent, size_t bar_width) {
   auto bar = render_bar(percent, bar_width);
@@ -107,6 +117,25 @@ watch_board::summary watch_board::sum() const {
   }
   if (!rows_.empty())
     result.percent /= static_cast<double>(rows_.size());
+  return result;
+}
+
+std::vector<std::string> watch_board::failures(size_t most, unix_ms now) const {
+  std::vector<std::string> result;
+  size_t more = 0;
+  for (auto& x : rows_) {
+    auto state = x.task.state();
+    if (!has_ended(state) || state == proto::SUCCEEDED)
+      continue;
+    if (result.size() < most)
+      result.push_back(failure_line(x.task, now));
+    else
+      ++more;
+  }
+  if (more > 0)
+    result.push_back("and " + std::to_string(more)
+                     + " more that did not succeed; for all: coppice tasks "
+                       "--state=failed --state=timed-out --state=cancelled");
   return result;
 }
 

@@ -45,6 +45,10 @@ public:
 
   summary sum() const;
 
+  /// Returns a line for each task that did not succeed: why, and how to learn
+  /// more. Beyond *most* of them there is one line for the rest.
+  std::vector<std::string> failures(size_t most, unix_ms now) const;
+
   /// Renders the lines of a screen: as many tasks as fit, those that run
   /// first, and a line for all.
   /// @param note Shown below that if it is not empty.

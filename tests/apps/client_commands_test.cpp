@@ -259,6 +259,7 @@ CAF_TEST(run prints the id and waits for the end) {
   CAF_CHECK_EQUAL(out.str(), "{\"id\":\"1.1.3\"}\n"
                              "{\"id\":\"1.1.3\",\"kind\":\"exec\","
                              "\"state\":\"FAILED\"}\n");
+  CAF_CHECK(complains("coppice: 1.1.3 failed"));
 }
 
 CAF_TEST(watch goes on after the node was away) {

@@ -105,3 +105,27 @@ CAF_TEST(it is over when every task has ended) {
   CAF_CHECK_EQUAL(board.sum().failed, 1u);
   CAF_CHECK_EQUAL(board.sum().percent, 100.0);
 }
+
+CAF_TEST(each failure is told with its reason and where to look) {
+  watch_board board{{"1.1.1", "1.1.2", "1.1.3", "1.1.4", "1.1.5"}};
+  auto x = make("1.1.1", proto::FAILED, 30);
+  x.set_reason(proto::ATTEMPTS_EXHAUSTED);
+  x.mutable_error()->set_code("exit_3");
+  x.mutable_error()->set_message("it ended with 3");
+  board.update(x, now);
+  board.update(make("1.1.2", proto::SUCCEEDED, 100), now);
+  auto never_tried = make("1.1.3", proto::CANCELLED, 0);
+  never_tried.set_attempt(0);
+  board.update(never_tried, now);
+  board.update(make("1.1.4", proto::RUNNING, 0), now);
+  auto lines = board.failures(2, now);
+  CAF_REQUIRE_EQUAL(lines.size(), 2u);
+  CAF_CHECK_EQUAL(lines[0],
+                  "1.1.1 failed (no attempt is left): exit_3: it ended with 3; "
+                  "for its output: coppice logs 1.1.1");
+  CAF_CHECK_EQUAL(lines[1], "1.1.3 cancelled");
+  board.update(make("1.1.5", proto::TIMED_OUT, 0), now);
+  lines = board.failures(1, now);
+  CAF_REQUIRE_EQUAL(lines.size(), 2u);
+  CAF_CHECK(lines[1].starts_with("and 2 more that did not succeed"));
+}
