@@ -15,23 +15,37 @@
 
 namespace coppice {
 
-task_log::task_log(std::filesystem::path file) : file_(std::move(file)) {}
-
-task_log::~task_log() {
-  if (fd_ >= 0)
-    ::close(fd_);
+result<unique_fd> open_log_file(const std::filesystem::path& file) {
+  constexpr auto flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
+  std::error_code err;
+  // The worker removes folders that became empty, perhaps this very moment.
+  for (auto tries = 0; tries < 100; ++tries) {
+    if (std::filesystem::create_directories(file.parent_path(), err); !err) {
+      if (unique_fd fd{::open(file.c_str(), flags, 0640)})
+        return fd;
+      err.assign(errno, std::system_category());
+    }
+    if (err != std::errc::no_such_file_or_directory)
+      break;
+  }
+  return error{ec::system_failure, "cannot open the log file '" + file.string()
+                                     + "': " + err.message()};
 }
 
+task_log::task_log(std::filesystem::path file) : file_(std::move(file)) {}
+
 void task_log::write(std::string_view line) {
-  if (fd_ < 0) {
-    std::error_code err;
-    std::filesystem::create_directories(file_.parent_path(), err);
-    fd_
-      = ::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (!fd_) {
+    auto opened = open_log_file(file_);
+    if (!opened) {
+      log::debug("{}", opened.error().message);
+      return;
+    }
+    fd_ = std::move(opened).value();
   }
   std::string text{line};
   text += '\n';
-  if (fd_ < 0 || ::write(fd_, text.data(), text.size()) < 0)
+  if (::write(fd_.get(), text.data(), text.size()) < 0)
     log::debug("cannot write to {}: {}", file_.string(),
                std::system_category().message(errno));
 }

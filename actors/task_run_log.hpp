@@ -3,10 +3,18 @@
 
 #pragma once
 
+#include "runtime/error.hpp"
+#include "runtime/launch/unique_fd.hpp"
+
 #include <filesystem>
 #include <string_view>
 
 namespace coppice {
+
+/// Opens the log file of an attempt to append to it; makes file and folder if
+/// need be.
+/// @returns `ec::system_failure` if it cannot be opened.
+result<unique_fd> open_log_file(const std::filesystem::path& file);
 
 /// Appends lines to the log file of an attempt, each by one write; makes file
 /// and folder with the first. A log that cannot be written harms nobody.
@@ -15,12 +23,6 @@ public:
   // -- constructors, destructors, and assignment operators --------------------
 
   explicit task_log(std::filesystem::path file);
-
-  task_log(const task_log&) = delete;
-
-  task_log& operator=(const task_log&) = delete;
-
-  ~task_log();
 
   // -- modifiers --------------------------------------------------------------
 
@@ -31,7 +33,7 @@ private:
 
   std::filesystem::path file_;
 
-  int fd_ = -1;
+  unique_fd fd_;
 };
 
 } // namespace coppice

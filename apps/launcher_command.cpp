@@ -3,6 +3,8 @@
 
 #include "apps/launcher_command.hpp"
 
+#include "actors/task_run_log.hpp"
+
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
@@ -127,11 +129,7 @@ result<unique_fd> open_input(const std::string& bytes) {
 }
 
 result<unique_fd> open_log(const std::string& file) {
-  auto path = file.empty() ? "/dev/null" : file.c_str();
-  unique_fd log{open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640)};
-  if (!log)
-    return failed("cannot open the log file '" + std::string{path} + "'");
-  return log;
+  return open_log_file(file.empty() ? "/dev/null" : file);
 }
 
 struct pipe_ends {

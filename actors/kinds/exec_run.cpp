@@ -84,12 +84,10 @@ void exec_run_state::init(exec_settings xs, run_observer to, run_start what) {
 
 result<> exec_run_state::prepare() {
   std::error_code err;
-  for (auto& x : {start.folder, start.log_file.parent_path()}) {
-    std::filesystem::create_directories(x, err);
-    if (err)
-      return error{ec::system_failure,
-                   "cannot make " + x.string() + ": " + err.message()};
-  }
+  std::filesystem::create_directories(start.folder, err);
+  if (err)
+    return error{ec::system_failure,
+                 "cannot make " + start.folder.string() + ": " + err.message()};
   if (!start.checkpoint)
     return ok();
   return write_small_file(start.folder / "checkpoint", *start.checkpoint);

@@ -73,7 +73,7 @@ struct exec_run_state {
 
   // -- parts of the handlers --------------------------------------------------
 
-  /// Makes the folders and writes the checkpoint of the last attempt.
+  /// Makes the folder and writes the checkpoint of the last attempt.
   result<> prepare();
 
   proto::StartCommand command() const;
