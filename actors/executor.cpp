@@ -93,6 +93,10 @@ void executor_state::on_tick() {
     if (now - pulled_at >= keepalive_interval())
       send_pull();
   }
+  if (now - pruned_at >= options.prune_interval) {
+    pruned_at = now;
+    prune_logs();
+  }
   quit_if_done(now);
 }
 
@@ -116,6 +120,30 @@ void executor_state::on_exit(const caf::exit_msg& x) {
 }
 
 // -- parts --------------------------------------------------------------------
+
+void executor_state::prune_logs() {
+  find_old_logs ask;
+  ask.bounds = options.logs;
+  for (auto& [key, unused] : live)
+    ask.running.push_back(key);
+  // Without a deadline: it is in this process, and a large folder takes long.
+  self->request(files, caf::infinite, std::move(ask))
+    .then(
+      [this](old_logs& found) {
+        // Some may have begun since; what has ended does not begin again.
+        auto& xs = found.items;
+        auto runs = [this](const kept_log& x) { return live.contains(x.key); };
+        xs.erase(std::remove_if(xs.begin(), xs.end(), runs), xs.end());
+        if (xs.empty())
+          return;
+        log::debug("{} removes the output of {} attempts", name, xs.size());
+        self->send(files, remove_logs{std::move(xs)});
+      },
+      [](const caf::error& why) {
+        log::warn("executor cannot look through its output: {}",
+                  caf::to_string(why));
+      });
+}
 
 void executor_state::quit_if_done(time_point now) {
   if (!stopping)

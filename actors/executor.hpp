@@ -254,6 +254,9 @@ struct executor_state {
 
   // -- parts: the rest --------------------------------------------------------
 
+  /// Has output removed that is beyond the bounds.
+  void prune_logs();
+
   /// Quits if the node stops and all is done that can be done.
   void quit_if_done(time_point now);
 
@@ -301,6 +304,8 @@ struct executor_state {
   time_point reported_at;
 
   time_point pulled_at;
+
+  time_point pruned_at;
 
   std::minstd_rand rng;
 

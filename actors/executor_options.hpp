@@ -6,6 +6,7 @@
 #include "actors/messages.hpp"
 #include "actors/task_run.hpp"
 #include "actors/worker_link.hpp"
+#include "runtime/task/log_bounds.hpp"
 #include "runtime/task/task_context.hpp"
 
 #include <chrono>
@@ -53,6 +54,13 @@ struct executor_options {
   /// Pauses between vain tries to connect; they double.
   ms backoff_min{50};
   ms backoff_max{2'000};
+
+  // -- its disk ---------------------------------------------------------------
+
+  /// Output of attempts that have ended; the rest is removed now and then.
+  log_bounds logs;
+  /// How often output is held against that.
+  ms prune_interval{60'000};
 
   // -- for tests --------------------------------------------------------------
 

@@ -287,6 +287,7 @@ private:
     options.data_dir = config_.data.dir;
     options.keepalive = config_.keepalive.interval;
     options.term_grace = config_.task.term_grace;
+    options.logs = {config_.worker.logs_keep, config_.worker.logs_max_bytes};
     options.kinds = std::move(kinds_);
     options.kinds.push_back(checksum_kind());
     if (start_.launcher_fd >= 0) {

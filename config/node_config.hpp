@@ -133,6 +133,10 @@ struct node_config {
     uint32_t slots = core_count();
     /// What rules of a task's spec (`gpu=yes`) are held against.
     std::map<std::string, std::string> labels;
+    /// How long output is kept, from the end of its attempt.
+    ms logs_keep{std::chrono::hours{7 * 24}};
+    /// How much output of attempts that have ended is kept.
+    uint64_t logs_max_bytes = uint64_t{1} << 30;
   };
 
   struct net_section {

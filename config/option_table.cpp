@@ -181,6 +181,15 @@ void add_worker(std::vector<option>& xs) {
                       " between; tasks can ask for it."},
     "LIST", "", [](auto& x) -> auto& { return x.worker.labels; }, parse_labels,
     show_labels));
+  xs.push_back(duration(
+    {"worker.logs_keep",
+     "The output of an attempt is removed this long after its end."},
+    {1s, 24h * 3650}, [](auto& x) -> auto& { return x.worker.logs_keep; }));
+  xs.push_back(size(
+    {"worker.logs_max",
+     "How much output of attempts that have ended is kept in all; the oldest is"
+     " removed first, the latest never."},
+    {0, TiB}, [](auto& x) -> auto& { return x.worker.logs_max_bytes; }));
 }
 
 void add_net(std::vector<option>& xs) {

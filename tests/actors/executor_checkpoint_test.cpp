@@ -26,32 +26,6 @@ struct fixture : test::executor_fixture {
       (script->checkpoint.size() + chunk_size - 1) / chunk_size));
     return x;
   }
-
-  proto::LogReply log_of(const std::string& id, uint32_t attempt = 0,
-                         uint64_t offset = 0) {
-    proto::LogRequest ask;
-    ask.set_id(id);
-    ask.set_attempt(attempt);
-    ask.set_offset(offset);
-    auto answer = self->request(aut, caf::infinite, ask);
-    consume_messages();
-    proto::LogReply result;
-    answer.receive(
-      [&](const proto::Reply& x) {
-        refusal = x.error();
-        result = x.log();
-      },
-      [&](const caf::error&) { CAF_FAIL("no answer"); });
-    return result;
-  }
-
-  void write_log(const attempt_key& k, const std::string& text) {
-    auto file = attempt_paths{folder.path()}.log_file(k);
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream{file, std::ios::app} << text;
-  }
-
-  proto::Error refusal;
 };
 
 } // namespace
@@ -161,64 +135,6 @@ CAF_TEST(an attempt whose checkpoint is damaged begins afresh) {
   run(key(1, 2)).say(run_ended{succeeded("")});
   pass(100ms);
   CAF_CHECK_EQUAL(script->finishes().at(0).resumed_bytes(), -1);
-}
-
-// -- output -------------------------------------------------------------------
-
-CAF_TEST(the output of an attempt is served in parts) {
-  start();
-  assign({make(key(1), "fake")});
-  write_log(key(1), "first line\n");
-  auto x = log_of("1.1.1");
-  CAF_CHECK_EQUAL(x.data(), "first line\n");
-  CAF_CHECK_EQUAL(x.attempt(), 1u);
-  CAF_CHECK_EQUAL(x.next(), 11u);
-  CAF_CHECK(!x.complete());
-  write_log(key(1), "more\n");
-  x = log_of("1.1.1", 1, 11);
-  CAF_CHECK_EQUAL(x.data(), "more\n");
-  CAF_CHECK(!x.complete());
-  run(key(1)).say(run_ended{succeeded("")});
-  pass(1s);
-  x = log_of("1.1.1", 1, 11);
-  CAF_CHECK_EQUAL(x.data(), "more\n");
-  CAF_CHECK(x.complete());
-}
-
-CAF_TEST(output is read with a limit and completed at its end) {
-  write_log(key(1), std::string(300 << 10, 'x'));
-  start();
-  auto x = log_of("1.1.1", 1);
-  CAF_CHECK_EQUAL(x.data().size(), 256u << 10);
-  CAF_CHECK(!x.complete());
-  x = log_of("1.1.1", 1, x.next());
-  CAF_CHECK_EQUAL(x.data().size(), 44u << 10);
-  CAF_CHECK(x.complete());
-}
-
-CAF_TEST(attempt 0 is the latest one) {
-  write_log(key(1, 1), "one");
-  write_log(key(1, 10), "ten");
-  write_log(key(1, 9), "nine");
-  start();
-  auto x = log_of("1.1.1");
-  CAF_CHECK_EQUAL(x.attempt(), 10u);
-  CAF_CHECK_EQUAL(x.data(), "ten");
-  assign({make(key(1, 11), "fake")});
-  x = log_of("1.1.1");
-  CAF_CHECK_EQUAL(x.attempt(), 11u);
-  CAF_CHECK_EQUAL(x.data(), "");
-  CAF_CHECK(!x.complete());
-}
-
-CAF_TEST(unknown output is an error and paths cannot be forged) {
-  start();
-  log_of("1.1.1");
-  CAF_CHECK_EQUAL(refusal.code(), static_cast<uint32_t>(ec::not_found));
-  log_of("1.1.1", 4);
-  CAF_CHECK_EQUAL(refusal.code(), static_cast<uint32_t>(ec::not_found));
-  log_of("../../etc/passwd");
-  CAF_CHECK_EQUAL(refusal.code(), static_cast<uint32_t>(ec::invalid_argument));
 }
 
 // -- folders ------------------------------------------------------------------
