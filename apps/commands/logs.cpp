@@ -4,7 +4,9 @@
 #include "apps/commands/command_list.hpp"
 #include "runtime/error.hpp"
 
+#include <cstdint>
 #include <thread>
+#include <utility>
 
 namespace po = boost::program_options;
 
@@ -14,6 +16,9 @@ namespace {
 
 /// Pause between two looks at output that grows.
 constexpr auto look_again = std::chrono::milliseconds{250};
+
+/// How far apart the clocks of a manager and a worker may be, in milliseconds.
+constexpr int64_t clock_difference = 60'000;
 
 void declare(po::options_description& x) {
   x.add_options()("follow,f", "go on until the task has ended")(
@@ -60,14 +65,61 @@ private:
     // From now on this attempt, until it has ended.
     attempt_ = x.attempt();
     offset_ = x.next();
-    if (x.complete())
-      return follow_ && !only_ && wait_for_next_attempt();
+    if (x.missing())
+      return on_missing(x);
+    if (x.complete()) {
+      if (offset_ == 0)
+        say_none("has written no output");
+      return wait_for_next_attempt();
+    }
     if (x.data().empty()) {
       if (!follow_)
         return false;
       std::this_thread::sleep_for(look_again);
     }
     return true;
+  }
+
+  /// What a node says of output that it does not have: nobody wrote any, or it
+  /// was removed.
+  bool on_missing(const proto::LogReply& x) {
+    proto::Task task;
+    if (!look(task, true))
+      return false;
+    auto ended_ms = end_of_attempt(task);
+    if (ended_ms == 0 && !follow_) {
+      say_none("has written no output yet");
+      return false;
+    }
+    if (ended_ms == 0) {
+      std::this_thread::sleep_for(look_again);
+      return true;
+    }
+    // It may have written and ended between the two answers.
+    if (!std::exchange(asked_after_end_, true))
+      return true;
+    if (ended_ms > x.removed_until_ms() + clock_difference) {
+      say_none("has written no output");
+      return wait_for_next_attempt();
+    }
+    ctx_.complain("attempt " + std::to_string(attempt_) + " of task " + id_
+                  + " has no output any more: its node removes what is older "
+                    "than worker.logs_keep or beyond worker.logs_max");
+    code_ = exit_code::refused;
+    return false;
+  }
+
+  /// Returns when the attempt ended; 0 if it has not.
+  int64_t end_of_attempt(const proto::Task& task) const {
+    for (auto& x : task.attempts())
+      if (x.number() == attempt_)
+        return x.ended_ms();
+    return 0;
+  }
+
+  void say_none(const char* what) {
+    ctx_.err << "attempt " << attempt_ << " of task " << id_ << " " << what
+             << std::endl;
   }
 
   /// A task that has not started has no output yet, and a node that just went
@@ -89,7 +141,7 @@ private:
   }
 
   bool wait_for_next_attempt() {
-    for (;;) {
+    while (follow_ && !only_) {
       proto::Task task;
       if (!look(task))
         return false;
@@ -97,22 +149,26 @@ private:
         ctx_.err << "-- attempt " << task.attempt() << " --" << std::endl;
         attempt_ = task.attempt();
         offset_ = 0;
+        asked_after_end_ = false;
         return true;
       }
       if (is_over(task.state()))
         return false;
       std::this_thread::sleep_for(look_again);
     }
+    return false;
   }
 
   static bool is_over(proto::TaskState x) {
     return x != proto::WAITING && x != proto::LEASED && x != proto::RUNNING;
   }
 
-  /// Gets the task; sets the exit code if it cannot.
-  bool look(proto::Task& task) {
+  /// Gets the task, with its attempts if *full*; sets the exit code if it
+  /// cannot.
+  bool look(proto::Task& task, bool full = false) {
     proto::Request request;
     request.mutable_get()->add_ids(id_);
+    request.mutable_get()->set_full(full);
     proto::Reply reply;
     if (!ctx_.ask(std::move(request), reply, code_))
       return false;
@@ -134,6 +190,8 @@ private:
   bool only_;
   bool follow_;
   uint64_t offset_ = 0;
+  /// The attempt had ended before its node was asked last.
+  bool asked_after_end_ = false;
   exit_code code_ = exit_code::success;
 };
 

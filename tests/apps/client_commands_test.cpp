@@ -37,9 +37,7 @@ public:
     else if (x.has_retry())
       change(x.retry().ids(), *reply.mutable_retry());
     else if (x.has_log())
-      reply.mutable_log()->set_data("hello\n"),
-        reply.mutable_log()->set_attempt(1),
-        reply.mutable_log()->set_complete(true);
+      *reply.mutable_log() = output;
     else
       reply.mutable_error()->set_message("not here");
     return reply;
@@ -51,6 +49,19 @@ public:
     for (auto& [id, task] : tasks_)
       task.set_state(state);
   }
+
+  /// Gives every task a first attempt that ended then; 0: it has not.
+  void add_attempts(int64_t ended_ms) {
+    std::lock_guard guard{mutex_};
+    for (auto& [id, task] : tasks_) {
+      task.clear_attempts();
+      task.add_attempts()->set_number(1);
+      task.mutable_attempts(0)->set_ended_ms(ended_ms);
+    }
+  }
+
+  /// What there is to read.
+  proto::LogReply output;
 
   std::atomic<size_t> largest_batch{0};
   std::atomic<size_t> submits{0};
@@ -170,6 +181,9 @@ struct fixture {
   std::ostringstream err;
   std::vector<std::string> ids;
 };
+
+/// In milliseconds.
+constexpr int64_t hour = 3'600'000;
 
 std::string noop_line(int i) {
   return "{\"kind\":\"noop\",\"idempotencyKey\":\"k" + std::to_string(i)
@@ -329,8 +343,43 @@ CAF_TEST(what becomes of each task is told) {
 }
 
 CAF_TEST(logs are printed as they are) {
+  store.output.set_data("hello\n");
+  store.output.set_next(6);
+  store.output.set_attempt(1);
+  store.output.set_complete(true);
   CAF_CHECK(run({"logs", "1.1.1"}) == exit_code::success);
   CAF_CHECK_EQUAL(out.str(), "hello\n");
+  CAF_CHECK_EQUAL(err.str(), "");
+}
+
+CAF_TEST(output that was never written is no error) {
+  CAF_REQUIRE(submit(noop_line(1)) == exit_code::success);
+  store.output.set_attempt(1);
+  store.output.set_complete(true);
+  CAF_CHECK(run({"logs", "1.1.1"}) == exit_code::success);
+  CAF_CHECK_EQUAL(err.str(), "attempt 1 of task 1.1.1 has written no output\n");
+  store.output.set_missing(true);
+  store.output.set_removed_until_ms(hour);
+  store.add_attempts(3 * hour);
+  CAF_CHECK(run({"logs", "1.1.1"}) == exit_code::success);
+  CAF_CHECK_EQUAL(err.str(), "attempt 1 of task 1.1.1 has written no output\n");
+  store.add_attempts(0);
+  CAF_CHECK(run({"logs", "1.1.1"}) == exit_code::success);
+  CAF_CHECK_EQUAL(err.str(),
+                  "attempt 1 of task 1.1.1 has written no output yet\n");
+  CAF_CHECK_EQUAL(out.str(), "");
+}
+
+CAF_TEST(output that was removed is an error that says so) {
+  CAF_REQUIRE(submit(noop_line(1)) == exit_code::success);
+  store.output.set_attempt(1);
+  store.output.set_missing(true);
+  store.output.set_complete(true);
+  store.output.set_removed_until_ms(3 * hour);
+  store.add_attempts(hour);
+  CAF_CHECK(run({"logs", "1.1.1"}) == exit_code::refused);
+  CAF_CHECK(complains("has no output any more"));
+  CAF_CHECK(complains("worker.logs_keep"));
 }
 
 CAF_TEST(scripts speak to the descriptor that the node gave them) {
