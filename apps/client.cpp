@@ -4,6 +4,7 @@
 #include "apps/client.hpp"
 
 #include "apps/client_link.hpp"
+#include "config/values.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
@@ -84,7 +85,9 @@ public:
 struct client::impl {
   // -- constructors, destructors, and assignment operators --------------------
 
-  explicit impl(client_options xs) : options(std::move(xs)) {
+  explicit impl(client_options xs)
+    : options(std::move(xs)),
+      target(options.address) {
     // nop
   }
 
@@ -95,31 +98,56 @@ struct client::impl {
       return;
     config = std::make_unique<client_system_config>();
     system = std::make_unique<caf::actor_system>(*config);
-    link = system->spawn(client_link, to_string(options.address));
+    link = system->spawn(client_link, to_string(target));
   }
 
   /// Tries once. A dial of CAF cannot be called off: the next try waits for the
   /// one before it.
   result<> connect_once(time_point deadline) {
     auto left = std::chrono::ceil<milliseconds>(deadline - clock::now());
-    auto host = probe(options.address, std::min(left, probe_timeout));
+    auto host = probe(target, std::min(left, probe_timeout));
     if (!host)
       return host.error();
     start();
     if (!dialled) {
       auto x = std::make_shared<link_dial>();
+      x->address = to_string(target);
       x->host = host.value();
-      x->port = options.address.port;
+      x->port = target.port;
       dialled = x->answer.get_future();
       caf::anon_send(link, std::move(x));
     }
     if (!arrived(*dialled, deadline))
       return error{ec::unreachable,
-                   "no cluster reached at " + to_string(options.address)
+                   "no cluster reached at " + to_string(target)
                      + ": somebody listens there, but says nothing"};
     auto outcome = dialled->get();
     dialled.reset();
     return outcome;
+  }
+
+  /// Turns to the next manager that is known.
+  void try_another() {
+    if (turn == options.others.size())
+      turn = 0;
+    else
+      ++turn;
+    target = turn == 0 ? options.address : options.others[turn - 1];
+  }
+
+  /// Turns to the manager that leads if *x* was refused for that. One that
+  /// knows no leader may be cut off from the others.
+  void follow(const proto::Reply& x) {
+    if (x.error().code() != static_cast<uint32_t>(ec::not_leader))
+      return;
+    auto leader = parse_host_port(x.leader());
+    if (leader && leader.value().port != 0 && leader.value() != target)
+      target = leader.value();
+    else if (x.leader().empty() && !options.others.empty())
+      try_another();
+    else
+      return;
+    connected = false;
   }
 
   void send(call& x) {
@@ -144,8 +172,10 @@ struct client::impl {
   /// @param deadline When to stop trying to connect; set unless connected.
   result<proto::Reply> attempt(call& x, std::optional<time_point> deadline) {
     if (!connected) {
-      if (auto up = connect_once(*deadline); !up)
+      if (auto up = connect_once(*deadline); !up) {
+        try_another();
         return up.error();
+      }
       connected = true;
     }
     if (!x.answer)
@@ -154,7 +184,7 @@ struct client::impl {
     x.answer.reset();
     if (!arrived(answer, clock::now() + options.answer))
       return error{ec::deadline_exceeded,
-                   "the node at " + to_string(options.address)
+                   "the node at " + to_string(target)
                      + " lives, but does not answer; whether the request took "
                        "effect is unknown"};
     auto reply = answer.get();
@@ -162,6 +192,7 @@ struct client::impl {
       connected = reply.error().code != ec::unreachable;
       return reply.error();
     }
+    follow(reply.value());
     answered = answered || !passing_problem(reply, *x.request);
     return reply;
   }
@@ -169,6 +200,10 @@ struct client::impl {
   // -- member variables -------------------------------------------------------
 
   client_options options;
+  /// Whom to connect to; one of the known ones, or whom they name.
+  host_port target;
+  /// Of those that are known: 0 is `address`.
+  size_t turn = 0;
   trouble_listener on_trouble;
   std::optional<time_point> first_try;
   /// Somebody has answered at least once.
@@ -219,6 +254,7 @@ result<> client::connect() {
       self.connected = true;
       return up;
     }
+    self.try_another();
     auto problem = up.error();
     if (problem.code != ec::unreachable || clock::now() + pause >= deadline)
       return problem;

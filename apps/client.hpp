@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace coppice {
 
@@ -20,6 +21,9 @@ struct client_options {
 
   /// A manager's node port.
   host_port address{"127.0.0.1", 7401};
+  /// Other managers, asked in turn while nobody answers at *address*. Each of
+  /// them knows who leads.
+  std::vector<host_port> others;
   /// How long to try before the first answer. Below 5 s by default, so that a
   /// cluster that is not there is an error within 5 s.
   ms patience{4'000};
@@ -30,7 +34,8 @@ struct client_options {
   ms answer{30'000};
 };
 
-/// Connects to a manager and asks it. Owned and used by one thread.
+/// Connects to a manager and asks it; follows to the one that leads. Owned and
+/// used by one thread.
 ///
 /// Requests are sent again when the connection is lost or the node says that
 /// it does not lead or has too much to do, unless a repetition could do harm:

@@ -11,6 +11,7 @@
 namespace coppice {
 
 void client_link_state::on_dial(link_dial_ptr x) {
+  address = x->address;
   auto mm = self->system().middleman().actor_handle();
   self->request(mm, caf::infinite, caf::connect_atom::value, x->host, x->port)
     .then(
@@ -30,6 +31,11 @@ void client_link_state::on_connected(const link_dial_ptr& x,
     x->answer.set_value(
       error{ec::protocol_violation, "a node listens there, but no manager"});
     return;
+  }
+  // What another manager was asked it may never answer.
+  if (api) {
+    self->demonitor(api.address());
+    on_down();
   }
   // A peer that came back has an equal handle, but only the fresh one works.
   api = caf::actor_cast<api_actor>(std::move(peer));

@@ -20,6 +20,8 @@ namespace coppice {
 
 /// One attempt to connect.
 struct link_dial {
+  /// Where, as people know it: for messages.
+  std::string address;
   /// Numeric: CAF resolves names in the one thread that does all its I/O.
   std::string host;
   uint16_t port = 0;
@@ -79,7 +81,7 @@ struct client_link_state {
 /// The client's end of the connection to a manager. CAF 0.17 never answers a
 /// request when the connection is lost: LINK watches the peer and fails what is
 /// on its way. It has no deadlines; the client's thread has.
-/// @param address The manager's, as people know it: for messages.
+/// @param address The first manager's, as people know it: for messages.
 caf::behavior client_link(caf::stateful_actor<client_link_state>* self,
                           std::string address);
 

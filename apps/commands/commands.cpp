@@ -38,8 +38,8 @@ po::options_description options_of(const command& x) {
   if (x.declare != nullptr)
     x.declare(result);
   if (x.remote)
-    result.add_options()("connect,c", text_value("HOST:PORT"),
-                         "a manager of the cluster (default: "
+    result.add_options()("connect,c", text_value("HOST:PORT[,...]"),
+                         "one or several managers of the cluster (default: "
                          "$COPPICE_ADDRESS, or 127.0.0.1:7401)")(
       "patience", text_value("TIME"),
       "how long to try to reach it at first (default 4s); later, and when it "
@@ -77,12 +77,13 @@ result<> read_connection(const arguments& args, client_options& result) {
     source = address_variable;
     text = value != nullptr ? value : to_string(result.address);
   }
-  auto address = parse_host_port(text);
-  if (!address)
-    return usage_error(source + ": " + address.error().message);
-  if (address.value().port == 0)
-    return usage_error(source + ": " + quote(text) + " has port 0");
-  result.address = address.value();
+  auto addresses = parse_host_ports(text);
+  if (!addresses)
+    return usage_error(source + ": " + addresses.error().message);
+  if (addresses.value().empty())
+    return usage_error(source + ": " + quote(text) + " names no manager");
+  result.address = addresses.value().front();
+  result.others.assign(addresses.value().begin() + 1, addresses.value().end());
   auto patience = args.duration("patience", std::chrono::milliseconds{100},
                                 longest_patience);
   if (!patience)

@@ -160,7 +160,8 @@ CAF_TEST(each message survives the way to another node) {
             proto::Pull, proto::Assignments, proto::Report, proto::ReportAck,
             proto::StopAttempts, proto::SaveCheckpoint,
             proto::CheckpointOutcome, proto::LoadCheckpoint,
-            proto::CheckpointChunk, proto::LogRequest>();
+            proto::CheckpointChunk, proto::LogRequest, proto::PeerMessage,
+            proto::ManagerHello>();
 }
 
 CAF_TEST(each kind of request and reply survives) {

@@ -5,6 +5,7 @@
 
 #include <caf/test/dsl.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <regex>
 #include <sstream>
@@ -46,6 +47,25 @@ CAF_TEST(every sample loads as it is) {
   }
 }
 
+CAF_TEST(the three managers of a cluster name each other) {
+  std::string managers;
+  for (auto& name : {"a", "b", "c"}) {
+    auto x = load(sample(std::string{"cluster-3/"} + name), {});
+    CAF_REQUIRE_EQUAL(x ? "" : x.error().message, "");
+    auto& all = x.value().cluster.managers;
+    CAF_REQUIRE_EQUAL(all.size(), 3u);
+    auto own = std::find_if(all.begin(), all.end(),
+                            [&](auto& y) { return y.node == name; });
+    CAF_REQUIRE(own != all.end());
+    CAF_CHECK_EQUAL(to_string(own->address), to_string(x.value().node.listen));
+    auto text = read_sample(std::string{"cluster-3/"} + name);
+    auto i = text.find("managers = ");
+    auto line = text.substr(i, text.find('\n', i) - i);
+    CAF_CHECK(managers.empty() || managers == line);
+    managers = line;
+  }
+}
+
 CAF_TEST(every sample has every option and nothing else) {
   for (auto& name : samples) {
     CAF_MESSAGE(name);
@@ -73,7 +93,8 @@ CAF_TEST(what a sample shows as the default is the default) {
     for (auto& x : option_list())
       fallback[x.key] = x.fallback;
     // They have no fixed default; the samples show examples.
-    for (auto key : {"worker.slots", "worker.managers", "worker.labels"})
+    for (auto key : {"worker.slots", "worker.managers", "worker.labels",
+                     "cluster.managers"})
       fallback.erase(key);
     for (auto& x : active.value())
       fallback.erase(x.key);

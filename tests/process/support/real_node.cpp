@@ -221,6 +221,11 @@ real_node::~real_node() {
     kill_both();
 }
 
+void real_node::set(const std::string& key, const std::string& value) {
+  std::ofstream out{folder_ / (name_ + ".conf"), std::ios::app};
+  out << key << " = " << value << '\n';
+}
+
 void real_node::start() {
   auto in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   auto log = ::open((folder_ / (name_ + ".log")).c_str(),
@@ -275,9 +280,11 @@ std::string real_node::log() const {
 
 // -- clients ------------------------------------------------------------------
 
-std::unique_ptr<client> connect(const real_node& node) {
+std::unique_ptr<client> connect(const real_node& node,
+                                std::vector<host_port> others) {
   client_options options;
   options.address = {"127.0.0.1", node.port()};
+  options.others = std::move(others);
   options.patience = patience;
   options.persistence = patience;
   return std::make_unique<client>(options);

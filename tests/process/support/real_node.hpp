@@ -77,6 +77,9 @@ public:
   real_node(const real_node&) = delete;
   real_node& operator=(const real_node&) = delete;
 
+  /// Adds a line to its config file.
+  void set(const std::string& key, const std::string& value);
+
   /// Starts the keeper.
   void start();
 
@@ -131,7 +134,9 @@ private:
 };
 
 /// Returns a client of *node* that does not give up while the node starts.
-std::unique_ptr<client> connect(const real_node& node);
+/// @param others Further managers of its cluster.
+std::unique_ptr<client> connect(const real_node& node,
+                                std::vector<host_port> others = {});
 
 /// Asks, and fails the test if there is no answer.
 proto::Reply ask(client& c, const proto::Request& x);
