@@ -113,6 +113,10 @@ fake_directory(directory_actor::pointer, script_ptr script,
       script->assignments = 0;
       return {script->welcome, scheduler, tracker};
     },
+    [](const proto::ManagerHello&, const caf::strong_actor_ptr&,
+       const peer_actor&) -> caf::result<proto::ManagerHello, peer_actor> {
+      return {proto::ManagerHello{}, peer_actor{}};
+    },
   };
 }
 

@@ -313,7 +313,7 @@ struct manager_fixture : test_coordinator_fixture<> {
   state_replicator_impl replicator;
   job_scheduler_impl scheduler;
   task_tracker_impl tracker;
-  directory_actor front;
+  local_directory_actor front;
   std::vector<worker_ptr> probes;
   int stops = 0;
 };

@@ -45,6 +45,10 @@ directory_actor::behavior_type fake_directory(directory_actor::pointer, int) {
       -> caf::result<proto::Welcome, job_scheduler_actor, task_tracker_actor> {
       return {proto::Welcome{}, job_scheduler_actor{}, task_tracker_actor{}};
     },
+    [](const proto::ManagerHello&, const caf::strong_actor_ptr&,
+       const peer_actor&) -> caf::result<proto::ManagerHello, peer_actor> {
+      return {proto::ManagerHello{}, peer_actor{}};
+    },
   };
 }
 
