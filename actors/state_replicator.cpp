@@ -266,6 +266,10 @@ void state_replicator_state::end_turn() {
       return fail(ended.error());
     return struggle("log", ended.error());
   }
+  if (ended.value().missing_snapshot && !std::exchange(said_behind, true))
+    log::error("{} is too far behind: the leader's log begins after entry {}, "
+               "where this one ends; it cannot catch up by itself",
+               name, member->last_index());
   if (ended.value().leadership_lost) {
     log::warn("{} lost the lead; the term is {} now", name, ended.value().term);
     fail_flights();

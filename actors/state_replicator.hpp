@@ -206,6 +206,9 @@ struct state_replicator_state {
   /// The disk refused the last turn.
   bool failing = false;
 
+  /// It was said that this member is too far behind.
+  bool said_behind = false;
+
   caf::actor_clock::time_point disk_checked;
 };
 
