@@ -292,10 +292,7 @@ std::string show_managers(const std::vector<node_config::manager_address>& xs) {
 std::string show_labels(const std::map<std::string, std::string>& xs) {
   std::string result;
   for (auto& [key, value] : xs)
-    result.append(result.empty() ? "" : ",")
-      .append(key)
-      .append("=")
-      .append(value);
+    result += (result.empty() ? "" : ",") + key + "=" + value;
   return result;
 }
 
