@@ -19,14 +19,17 @@ using test::demand;
 namespace {
 
 #if defined(COPPICE_SANITIZE_THREAD) // One thread: it finds nothing here.
-constexpr uint32_t short_runs = 50;
+constexpr uint32_t short_runs = 20;
 constexpr uint32_t long_runs = 1;
+constexpr int long_history = 300;
 #elif defined(COPPICE_SANITIZE_ADDRESS)
 constexpr uint32_t short_runs = 300;
 constexpr uint32_t long_runs = 2;
+constexpr int long_history = 1'500;
 #else
 constexpr uint32_t short_runs = 2'000;
 constexpr uint32_t long_runs = 4;
+constexpr int long_history = 1'500;
 #endif
 
 bool ended(proto::TaskState x) {
@@ -466,7 +469,7 @@ CAF_TEST(random commands keep the rules on each replica alike) {
 CAF_TEST(long histories keep the rules as well) {
   for (auto seed : test::seeds(long_runs)) {
     try {
-      run(1'000'000 + seed, 1'500);
+      run(1'000'000 + seed, long_history);
     } catch (std::exception& e) {
       CAF_FAIL("seed " << seed << ": " << e.what());
     }
