@@ -119,7 +119,7 @@ caf::result<proto::Reply> job_scheduler_state::on_request(proto::Request& x) {
     case proto::Request::kSubmit:
       return submit(*x.mutable_submit());
     case proto::Request::kExplain:
-      return explain(x.explain());
+      return explain(x);
     default:
       return refusal(ec::protocol_violation,
                      "the job scheduler does not know this request");
@@ -436,30 +436,28 @@ void job_scheduler_state::deliver(deliveries& xs) {
 
 // -- explain ------------------------------------------------------------------
 
-proto::Reply job_scheduler_state::explain(const proto::ExplainRequest& x) {
-  auto id = parse_task_id(x.id());
+caf::result<proto::Reply> job_scheduler_state::explain(proto::Request& x) {
+  auto id = parse_task_id(x.explain().id());
   if (!id)
     return refusal(id.error());
   proto::Reply reply;
-  auto& out = *reply.mutable_explain();
-  std::optional<error> missing;
   auto read = store->read([&](const table_view& view, uint64_t) {
-    auto task = read_task(view, id.value(), false);
-    if (!task) {
-      missing = task.error();
-      return;
-    }
-    *out.mutable_task() = std::move(task.value());
     auto row = get_task(view, id.value());
-    if (row && row->state() == proto::WAITING && row->due_ms() == 0)
-      out.add_lines(to_string(queue.explain(row->task_class())));
+    auto queued = row && row->state() == proto::WAITING && row->due_ms() == 0;
+    auto task = read_task(view, id.value(), false);
+    if (!queued || !task)
+      return;
+    auto& out = *reply.mutable_explain();
+    out.add_lines(to_string(queue.explain(row->task_class())));
+    for (auto& line : explain_state(task.value(), wall_clock_ms()))
+      out.add_lines(std::move(line));
+    *out.mutable_task() = std::move(task.value());
   });
   if (!read)
     return refusal(read.error());
-  if (missing)
-    return refusal(*missing);
-  for (auto& line : explain_state(out.task(), wall_clock_ms()))
-    out.add_lines(std::move(line));
+  // What goes on elsewhere only the TASK_TRACKER knows.
+  if (!reply.has_explain())
+    return self->delegate(tracker, std::move(x));
   return reply;
 }
 

@@ -128,7 +128,8 @@ struct job_scheduler_state {
   void submit_failed(submission& batch, size_t first, size_t n,
                      const proto::Error& why);
 
-  proto::Reply explain(const proto::ExplainRequest& x);
+  /// Says why a task is in the queue; asks the TASK_TRACKER about all others.
+  caf::result<proto::Reply> explain(proto::Request& x);
 
   void leased(lease_round& round, proto::Outcome& outcome);
 

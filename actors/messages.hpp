@@ -69,7 +69,8 @@ using worker_actor = caf::typed_actor<
 
 /// The JOB_SCHEDULER: accepts tasks and gives them to workers.
 using job_scheduler_actor = caf::typed_actor<
-  // Submit and explain. A submit is durable once answered.
+  // Submit and explain. A submit is durable once answered. What it cannot
+  // explain, because it is not in the queue, it passes on.
   caf::replies_to<proto::Request>::with<proto::Reply>,
   // A worker's standing offer; replaces the one before it. Answered by
   // Assignments, as tasks become ready.
@@ -77,7 +78,7 @@ using job_scheduler_actor = caf::typed_actor<
 
 /// The TASK_TRACKER: follows what was leased, and knows every task.
 using task_tracker_actor = caf::typed_actor<
-  // All requests of clients but those of the JOB_SCHEDULER.
+  // All requests of clients but submit.
   caf::replies_to<proto::Request>::with<proto::Reply>,
   // A worker's news. Everything in it is durable once answered.
   caf::replies_to<proto::Report>::with<proto::ReportAck>,

@@ -109,6 +109,8 @@ struct task_tracker_state {
 
   proto::Reply get(const proto::GetRequest& x);
 
+  proto::Reply explain(const proto::ExplainRequest& x);
+
   proto::Reply nodes();
 
   caf::result<proto::Reply> cancel(const proto::CancelRequest& x);

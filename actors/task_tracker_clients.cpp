@@ -5,6 +5,7 @@
 
 #include "actors/replies.hpp"
 #include "actors/task_tracker.hpp"
+#include "runtime/task/explain.hpp"
 #include "runtime/task/live_task.hpp"
 #include "storage/task_query.hpp"
 #include "storage/task_tables.hpp"
@@ -66,6 +67,8 @@ caf::result<proto::Reply> task_tracker_state::on_request(proto::Request& x) {
       return cancel(x.cancel());
     case proto::Request::kRetry:
       return retry(x.retry());
+    case proto::Request::kExplain:
+      return explain(x.explain());
     case proto::Request::kLog:
       return read_log(*x.mutable_log());
     default:
@@ -118,6 +121,23 @@ proto::Reply task_tracker_state::get(const proto::GetRequest& x) {
       merge_live(book.find({id, task.value().attempt()}), task.value());
       *item.mutable_task() = std::move(task.value());
     }
+    return ok();
+  });
+}
+
+proto::Reply task_tracker_state::explain(const proto::ExplainRequest& x) {
+  auto id = parse_task_id(x.id());
+  if (!id)
+    return refusal(id.error());
+  return read([&](const table_view& view, proto::Reply& reply) -> result<> {
+    auto task = read_task(view, id.value(), false);
+    if (!task)
+      return task.error();
+    auto& out = *reply.mutable_explain();
+    merge_live(book.find({id.value(), task.value().attempt()}), task.value());
+    for (auto& line : explain_state(task.value(), wall_clock_ms()))
+      out.add_lines(std::move(line));
+    *out.mutable_task() = std::move(task.value());
     return ok();
   });
 }

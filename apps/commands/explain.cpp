@@ -28,7 +28,8 @@ exit_code explain(context& ctx, const std::string& id, bool json) {
     ctx.out << to_json(x) << "\n";
     return code;
   }
-  ctx.out << id << " is " << render_standing(x.task(), now_ms()) << "\n";
+  ctx.out << id << " " << state_verb(x.task().state()) << " "
+          << render_standing(x.task(), now_ms()) << "\n";
   for (auto& line : x.lines())
     ctx.out << "  " << printable(line) << "\n";
   return code;

@@ -58,39 +58,6 @@ unix_ms now_ms() {
     .count();
 }
 
-bool has_ended(proto::TaskState x) {
-  switch (x) {
-    case proto::SUCCEEDED:
-    case proto::FAILED:
-    case proto::CANCELLED:
-    case proto::TIMED_OUT:
-      return true;
-    default:
-      return false;
-  }
-}
-
-std::string state_name(proto::TaskState x) {
-  switch (x) {
-    case proto::WAITING:
-      return "waiting";
-    case proto::LEASED:
-      return "leased";
-    case proto::RUNNING:
-      return "running";
-    case proto::SUCCEEDED:
-      return "succeeded";
-    case proto::FAILED:
-      return "failed";
-    case proto::CANCELLED:
-      return "cancelled";
-    case proto::TIMED_OUT:
-      return "timed out";
-    default: // A newer peer may know more.
-      return "unknown";
-  }
-}
-
 std::string reason_text(proto::Reason x) {
   switch (x) {
     case proto::ATTEMPT_FAILED:
@@ -126,7 +93,7 @@ result<proto::TaskState> parse_state(std::string_view text) {
   std::string names;
   for (int i = proto::WAITING; i <= proto::TIMED_OUT; ++i) {
     auto state = static_cast<proto::TaskState>(i);
-    auto name = state_name(state);
+    std::string name = state_name(state);
     std::replace(name.begin(), name.end(), ' ', '-');
     if (name == text)
       return state;
@@ -205,9 +172,10 @@ double percent_of(const proto::Task& x) {
 }
 
 std::string render_standing(const proto::Task& x, unix_ms now) {
-  auto result = state_name(x.state());
+  std::string result = state_name(x.state());
   if (!has_ended(x.state()) && !x.node().empty())
-    result += " on " + printable(x.node());
+    result
+      += (x.state() == proto::LEASED ? " to " : " on ") + printable(x.node());
   if (x.state() == proto::WAITING && x.due_ms() > now)
     result += ", next attempt in " + render_duration(x.due_ms() - now);
   if (x.cancel_requested() && !has_ended(x.state()))

@@ -5,6 +5,7 @@
 
 #include "proto/api.pb.h"
 #include "runtime/error.hpp"
+#include "runtime/task/task_state.hpp"
 
 #include <cstdint>
 #include <string>
@@ -21,12 +22,6 @@ using unix_ms = int64_t;
 
 /// Returns the Unix time now.
 unix_ms now_ms();
-
-/// Returns whether a task in *x* will not change by itself any more.
-bool has_ended(proto::TaskState x);
-
-/// Returns the name of *x* for people: "waiting", "timed out", …
-std::string state_name(proto::TaskState x);
 
 /// Returns a phrase for *x*: "the node is gone"; empty if there is none.
 std::string reason_text(proto::Reason x);

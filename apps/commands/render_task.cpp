@@ -70,7 +70,7 @@ void add_spec(page& out, const proto::TaskSpec& x) {
 }
 
 std::string attempt_outcome(const proto::Attempt& x) {
-  auto result = state_name(x.outcome());
+  std::string result = state_name(x.outcome());
   if (auto why = reason_text(x.reason()); !why.empty())
     result += ", " + why;
   return result;

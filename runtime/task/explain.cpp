@@ -4,6 +4,7 @@
 #include "runtime/task/explain.hpp"
 
 #include "runtime/duration.hpp"
+#include "runtime/task/task_state.hpp"
 
 #include <algorithm>
 
@@ -31,10 +32,32 @@ void explain_waiting(const proto::Task& x, int64_t now_ms,
       + (x.error().message().empty() ? "" : ": " + x.error().message()));
 }
 
+/// Rounded down, so that only what is complete is 100. Not a number is nothing.
+std::string percent_text(double x) {
+  return std::to_string(x > 0 ? static_cast<int>(std::min(x, 100.0)) : 0) + "%";
+}
+
+void explain_progress(const proto::Progress& x, int64_t now_ms,
+                      std::vector<std::string>& out) {
+  if (x.changed_ms() == 0)
+    return;
+  out.push_back("it is at " + percent_text(x.percent())
+                + (x.message().empty() ? "" : " (" + x.message() + ")")
+                + ", which it said " + span(x.changed_ms(), now_ms) + " ago");
+}
+
 void explain_live(const proto::Task& x, int64_t now_ms,
                   std::vector<std::string>& out) {
-  out.push_back("attempt " + std::to_string(x.attempt()) + " was given to node "
-                + x.node() + ' ' + span(x.changed_ms(), now_ms) + " ago");
+  auto attempt = "attempt " + std::to_string(x.attempt());
+  auto since = span(x.changed_ms(), now_ms) + " ago";
+  if (x.state() == proto::RUNNING) {
+    out.push_back(attempt + " runs on node " + x.node() + ", which got it "
+                  + since);
+    explain_progress(x.progress(), now_ms, out);
+  } else {
+    out.push_back(attempt + " was given to node " + x.node() + ' ' + since
+                  + "; the node has not said that it started");
+  }
   if (x.cancel_requested())
     out.push_back("it is to be cancelled: its node was asked to stop it");
 }
@@ -87,6 +110,10 @@ std::vector<std::string> explain_state(const proto::Task& x, int64_t now_ms) {
       explain_live(x, now_ms, out);
       break;
     default:
+      if (!has_ended(x.state())) {
+        out.push_back("this version of Coppice does not know its state");
+        break;
+      }
       out.push_back(
         std::string{"it has ended: "} + describe(x.reason())
         + (x.error().message().empty() ? "" : ": " + x.error().message()));

@@ -40,8 +40,8 @@ void cancel(context ctx, const task_id& id, proto::CancelOutcome::Item& out) {
   out.set_state(row->state());
   if (row->state() != proto::WAITING)
     return set_error(*out.mutable_error(), ec::conflict,
-                     "task " + to_string(id) + " has already "
-                       + std::string{describe(row->state())});
+                     "task " + to_string(id) + " " + state_verb(row->state())
+                       + " already " + state_name(row->state()));
   leave_waiting(ctx, id, *row);
   row->set_state(proto::CANCELLED);
   row->set_reason(proto::CANCEL_REQUESTED);
@@ -56,10 +56,9 @@ void retry(context ctx, const task_id& id, proto::RetryOutcome::Item& out) {
   auto row = get_task(ctx.view, id);
   if (!row)
     return set_unknown(*out.mutable_error(), id);
-  if (!is_final(row->state()))
+  if (!has_ended(row->state()))
     return set_error(*out.mutable_error(), ec::conflict,
-                     "task " + to_string(id) + " has not ended: it is "
-                       + std::string{describe(row->state())});
+                     "task " + to_string(id) + " has not ended");
   if (row->state() == proto::SUCCEEDED)
     return set_error(*out.mutable_error(), ec::conflict,
                      "task " + to_string(id)

@@ -6,6 +6,7 @@
 #include "proto/command.pb.h"
 #include "runtime/error.hpp"
 #include "runtime/task/task_id.hpp"
+#include "runtime/task/task_state.hpp"
 #include "storage/state_machine/state_machine.hpp"
 #include "storage/task_tables.hpp"
 
@@ -96,12 +97,6 @@ task_id to_id(const proto::TaskRef& x);
 void set_id(proto::TaskRef& to, const task_id& x);
 
 void set_error(proto::Error& to, ec code, std::string message);
-
-/// Returns whether a task in this state stays in it, unless people retry it.
-bool is_final(proto::TaskState x);
-
-/// Returns the state as a word for people.
-std::string_view describe(proto::TaskState x);
 
 /// Returns progress without the parts that exceed what a row may hold.
 proto::Progress bounded(const proto::Progress& x);

@@ -17,7 +17,7 @@ using item_type = proto::FinishCommand::Item;
 /// Returns how the attempt ended. What an unknown number from a newer peer
 /// means is not known, but that it ended without success is.
 proto::TaskState outcome_of(const item_type& x) {
-  return is_final(x.outcome()) ? x.outcome() : proto::FAILED;
+  return has_ended(x.outcome()) ? x.outcome() : proto::FAILED;
 }
 
 /// Returns why it ended; what a peer leaves out follows from the outcome.

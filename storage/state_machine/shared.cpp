@@ -67,39 +67,6 @@ void set_error(proto::Error& to, ec code, std::string message) {
   to.set_message(std::move(message));
 }
 
-bool is_final(proto::TaskState x) {
-  switch (x) {
-    case proto::SUCCEEDED:
-    case proto::FAILED:
-    case proto::CANCELLED:
-    case proto::TIMED_OUT:
-      return true;
-    default:
-      return false;
-  }
-}
-
-std::string_view describe(proto::TaskState x) {
-  switch (x) {
-    case proto::WAITING:
-      return "waiting";
-    case proto::LEASED:
-      return "leased";
-    case proto::RUNNING:
-      return "running";
-    case proto::SUCCEEDED:
-      return "succeeded";
-    case proto::FAILED:
-      return "failed";
-    case proto::CANCELLED:
-      return "cancelled";
-    case proto::TIMED_OUT:
-      return "timed out";
-    default:
-      return "in an unknown state";
-  }
-}
-
 proto::Progress bounded(const proto::Progress& x) {
   auto out = x;
   auto message = utf8_prefix(x.message(), max_progress_message_bytes);

@@ -260,6 +260,38 @@ CAF_TEST(explain tells of a pause and what it is for) {
   CAF_CHECK_EQUAL(reply.explain().task().id(), id);
 }
 
+CAF_TEST(explain tells what runs from what was given away) {
+  auto worker = connect();
+  auto id = submit();
+  pull(worker, 1);
+  auto given = explain(id).explain();
+  CAF_CHECK_EQUAL(given.task().state(), proto::LEASED);
+  CAF_REQUIRE_EQUAL(given.lines_size(), 1);
+  CAF_CHECK(given.lines(0).find("has not said") != std::string::npos);
+  auto out = news(worker);
+  auto& attempt = *out.add_attempts();
+  *attempt.mutable_ref() = worker->got[0].ref();
+  attempt.mutable_progress()->set_percent(40);
+  attempt.mutable_progress()->set_changed_ms(1);
+  need(request<proto::ReportAck>(tracker, out));
+  auto running = explain(id).explain();
+  CAF_CHECK_EQUAL(running.task().state(), proto::RUNNING);
+  CAF_REQUIRE_EQUAL(running.lines_size(), 2);
+  CAF_CHECK_EQUAL(running.lines(0).rfind("attempt 1 runs on node n1", 0), 0u);
+  CAF_CHECK_EQUAL(running.lines(1).rfind("it is at 40%", 0), 0u);
+}
+
+CAF_TEST(explain says how a task has ended) {
+  auto worker = connect();
+  auto id = submit();
+  pull(worker, 1);
+  report(worker, ending(worker->got[0], proto::SUCCEEDED));
+  auto ended = explain(id).explain();
+  CAF_CHECK_EQUAL(ended.task().state(), proto::SUCCEEDED);
+  CAF_REQUIRE_EQUAL(ended.lines_size(), 1);
+  CAF_CHECK_EQUAL(ended.lines(0), "it has ended: completed");
+}
+
 // -- logs ---------------------------------------------------------------------
 
 CAF_TEST(the output of an attempt comes from its node) {

@@ -36,6 +36,8 @@ public:
       change(x.cancel().ids(), *reply.mutable_cancel());
     else if (x.has_retry())
       change(x.retry().ids(), *reply.mutable_retry());
+    else if (x.has_explain())
+      *reply.mutable_explain()->mutable_task() = tasks_[x.explain().id()];
     else if (x.has_log())
       *reply.mutable_log() = output;
     else
@@ -340,6 +342,21 @@ CAF_TEST(what becomes of each task is told) {
   CAF_CHECK(complains("no task 7.7.7"));
   CAF_CHECK(run({"retry", "--json", "1.1.2"}) == exit_code::success);
   CAF_CHECK_EQUAL(out.str(), "{\"id\":\"1.1.2\"}\n");
+}
+
+CAF_TEST(explain says where a task stands in a sentence) {
+  auto id = 0;
+  for (auto& [state, sentence] :
+       {std::pair{proto::WAITING, "is waiting"},
+        std::pair{proto::RUNNING, "is running"},
+        std::pair{proto::SUCCEEDED, "has succeeded"},
+        std::pair{proto::CANCELLED, "was cancelled"}}) {
+    store.born = state;
+    CAF_REQUIRE(submit(noop_line(++id)) == exit_code::success);
+    auto name = "1.1." + std::to_string(id);
+    CAF_CHECK(run({"explain", name}) == exit_code::success);
+    CAF_CHECK_EQUAL(out.str(), name + " " + sentence + "\n");
+  }
 }
 
 CAF_TEST(logs are printed as they are) {

@@ -64,6 +64,10 @@ CAF_TEST(what has ended or is unknown is not cancelled) {
   auto out = cancel(id);
   CAF_CHECK_EQUAL(out.error().code(), code(ec::conflict));
   CAF_CHECK_EQUAL(out.error().message(), "task 1.1.1 has already succeeded");
+  auto other = submit().id();
+  cancel(other);
+  out = cancel(other);
+  CAF_CHECK_EQUAL(out.error().message(), "task 1.1.2 was already cancelled");
   proto::TaskRef stranger;
   stranger.set_product(9);
   out = cancel(stranger);

@@ -5,6 +5,7 @@
 
 #include <caf/test/unit_test.hpp>
 
+#include <limits>
 #include <set>
 #include <string>
 
@@ -55,14 +56,33 @@ CAF_TEST(a pause says when it ends and what it is for) {
                                         "exit status 3"});
 }
 
-CAF_TEST(a live attempt says where it is) {
-  for (auto state : {proto::LEASED, proto::RUNNING}) {
-    auto x = make(state);
-    x.set_attempt(1);
-    x.set_node("n1");
-    CAF_CHECK_EQUAL(only_line(x),
-                    std::string{"attempt 1 was given to node n1 1m30s ago"});
-  }
+CAF_TEST(an attempt that has not started says who has it) {
+  auto x = make(proto::LEASED);
+  x.set_attempt(1);
+  x.set_node("n1");
+  x.mutable_progress()->set_changed_ms(1); // That of a checkpoint.
+  CAF_CHECK_EQUAL(only_line(x),
+                  "attempt 1 was given to node n1 1m30s ago; the node has not "
+                  "said that it started");
+}
+
+CAF_TEST(an attempt that runs says where and how far it is) {
+  auto x = make(proto::RUNNING);
+  x.set_attempt(2);
+  x.set_node("n1");
+  CAF_CHECK_EQUAL(only_line(x),
+                  "attempt 2 runs on node n1, which got it 1m30s ago");
+  auto& progress = *x.mutable_progress();
+  auto second_line = [&] { return explain_state(x, now).at(1); };
+  progress.set_changed_ms(now - 5'000);
+  progress.set_percent(99.9);
+  CAF_CHECK_EQUAL(second_line(), "it is at 99%, which it said 5s ago");
+  progress.set_percent(std::numeric_limits<double>::quiet_NaN());
+  progress.set_message("reading");
+  CAF_CHECK_EQUAL(second_line(), "it is at 0% (reading), which it said 5s ago");
+  progress.set_percent(1e300);
+  CAF_CHECK_EQUAL(second_line(),
+                  "it is at 100% (reading), which it said 5s ago");
 }
 
 CAF_TEST(a cancel that waits for the node is told) {
@@ -98,5 +118,6 @@ CAF_TEST(each reason has a text of its own) {
 
 CAF_TEST(a state of a newer peer is no crash) {
   auto x = make(static_cast<proto::TaskState>(77));
-  CAF_CHECK_EQUAL(only_line(x), std::string{"it has ended: no reason known"});
+  CAF_CHECK_EQUAL(only_line(x),
+                  "this version of Coppice does not know its state");
 }
