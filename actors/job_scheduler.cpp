@@ -70,7 +70,11 @@ struct job_scheduler_state::submission {
   std::vector<accepted> items;
   /// Commands that are not answered.
   size_t open_parts = 0;
-  bool failed = false;
+
+  void part_answered() {
+    if (--open_parts == 0)
+      promise.deliver(std::move(reply));
+  }
 };
 
 /// Picks on their way through the log.
@@ -224,8 +228,7 @@ void job_scheduler_state::submitted(submission& batch, size_t first, size_t n,
     }
   }
   deliver(out);
-  if (--batch.open_parts == 0)
-    batch.promise.deliver(std::move(batch.reply));
+  batch.part_answered();
 }
 
 void job_scheduler_state::item_submitted(accepted& item,
@@ -262,15 +265,14 @@ void job_scheduler_state::add_lease(delivery& to, const task_id& task,
 
 void job_scheduler_state::submit_failed(submission& batch, size_t first,
                                         size_t n, const proto::Error& why) {
-  // The other parts settle their own claims.
-  for (auto i = first; i < first + n; ++i)
-    if (auto& claimed = batch.items[i].claimed)
-      queue.claim_settled(*claimed, false);
-  if (std::exchange(batch.failed, true))
-    return;
-  proto::Reply reply;
-  *reply.mutable_error() = why;
-  batch.promise.deliver(std::move(reply));
+  for (auto i = first; i < first + n; ++i) {
+    auto& item = batch.items[i];
+    if (item.claimed)
+      queue.claim_settled(*item.claimed, false);
+    auto& reply = *batch.reply.mutable_submit()->mutable_items(item.place);
+    *reply.mutable_error() = why;
+  }
+  batch.part_answered();
 }
 
 void job_scheduler_state::learn_class(uint32_t number,

@@ -132,8 +132,11 @@ throughput run_tasks(client& c, int tasks) {
     result.submit_ms.push_back(seconds_since(open.front().begun) * 1e3);
     open.pop_front();
     last.clear();
-    for (auto& item : reply.value().submit().items())
+    for (auto& item : reply.value().submit().items()) {
+      if (item.has_error())
+        throw std::runtime_error{"a submit failed: " + item.error().message()};
       last.push_back(item.id());
+    }
   };
   auto begin = clock_type::now();
   for (auto sent = 0; sent < tasks; sent += batch_size) {

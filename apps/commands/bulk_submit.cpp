@@ -5,7 +5,21 @@
 
 #include "apps/commands/json.hpp"
 
+#include <algorithm>
+
 namespace coppice {
+
+namespace {
+
+/// Says which lines a complaint is about.
+std::string line_range(size_t first, size_t last) {
+  if (first == last)
+    return "line " + std::to_string(first) + ": ";
+  return "lines " + std::to_string(first) + " to " + std::to_string(last)
+         + ": ";
+}
+
+} // namespace
 
 exit_code bulk_submit::run(std::istream& input) {
   if (auto up = ctx_.cluster().connect(); !up) {
@@ -32,7 +46,8 @@ exit_code bulk_submit::run(std::istream& input) {
 void bulk_submit::add(size_t line, const std::string& text) {
   auto spec = parse_spec(text);
   if (!spec) {
-    refuse(line, spec.error().message);
+    ++refused_;
+    ctx_.complain(line_range(line, line) + spec.error().message);
     return;
   }
   if (spec.value().idempotency_key().empty())
@@ -60,8 +75,7 @@ void bulk_submit::send() {
 void bulk_submit::receive() {
   auto x = std::move(sent_.front());
   sent_.pop_front();
-  auto lines = "lines " + std::to_string(x.lines.front()) + " to "
-               + std::to_string(x.lines.back()) + ": ";
+  auto lines = line_range(x.lines.front(), x.lines.back());
   // One wait is enough to know that nobody is there.
   if (unanswered_ > 0) {
     unanswered_ += x.lines.size();
@@ -81,14 +95,13 @@ void bulk_submit::receive() {
 }
 
 void bulk_submit::accept(const batch& x, const proto::SubmitReply& reply) {
-  for (size_t i = 0; i < x.lines.size(); ++i) {
-    if (i >= static_cast<size_t>(reply.items_size())) {
-      ++unanswered_;
-      continue;
-    }
+  auto answered
+    = std::min(x.lines.size(), static_cast<size_t>(reply.items_size()));
+  unanswered_ += x.lines.size() - answered;
+  for (size_t i = 0; i < answered; ++i) {
     auto& item = reply.items(static_cast<int>(i));
     if (item.has_error()) {
-      refuse(x.lines[i], item.error().message());
+      i = refuse(x, i, reply) - 1;
       continue;
     }
     duplicates_ += item.duplicate() ? 1 : 0;
@@ -98,9 +111,22 @@ void bulk_submit::accept(const batch& x, const proto::SubmitReply& reply) {
   ctx_.out.flush();
 }
 
-void bulk_submit::refuse(size_t line, const std::string& why) {
-  ++refused_;
-  ctx_.complain("line " + std::to_string(line) + ": " + why);
+size_t bulk_submit::refuse(const batch& x, size_t begin,
+                           const proto::SubmitReply& reply) {
+  auto& why = reply.items(static_cast<int>(begin)).error();
+  auto end = begin + 1;
+  auto goes_on = [&] {
+    return end < static_cast<size_t>(reply.items_size()) && end < x.lines.size()
+           && x.lines[end] == x.lines[end - 1] + 1
+           && reply.items(static_cast<int>(end)).error().message()
+                == why.message();
+  };
+  while (goes_on())
+    ++end;
+  auto is_known = static_cast<ec>(why.code()) != ec::deadline_exceeded;
+  (is_known ? refused_ : unanswered_) += end - begin;
+  ctx_.complain(line_range(x.lines[begin], x.lines[end - 1]) + why.message());
+  return end;
 }
 
 void bulk_submit::print_summary() {

@@ -71,7 +71,10 @@ private:
 
   void accept(const batch& x, const proto::SubmitReply& reply);
 
-  void refuse(size_t line, const std::string& why);
+  /// Reports the refused item *begin*, together with those behind it that are
+  /// refused for the same reason.
+  /// @returns The item behind them.
+  size_t refuse(const batch& x, size_t begin, const proto::SubmitReply& reply);
 
   void print_summary();
 

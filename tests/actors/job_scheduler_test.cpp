@@ -19,6 +19,20 @@ struct fixture : manager_fixture {
     start();
   }
 
+  /// A spec of which each needs a command of its own.
+  static proto::TaskSpec large() {
+    auto x = noop();
+    x.set_data(std::string(size_t{100} << 10, 'x'));
+    return x;
+  }
+
+  /// From now on the log refuses the third large spec of a turn.
+  void restart_with_room_for_two() {
+    stop();
+    replicator_options.max_waiting_bytes = size_t{300} << 10;
+    start();
+  }
+
   uint32_t item_code(const proto::Reply& x, int i) {
     return x.submit().items(i).error().code();
   }
@@ -29,6 +43,8 @@ struct fixture : manager_fixture {
 };
 
 constexpr auto invalid = static_cast<uint32_t>(ec::invalid_argument);
+constexpr auto overloaded = static_cast<uint32_t>(ec::overloaded);
+constexpr auto unknown = static_cast<uint32_t>(ec::deadline_exceeded);
 
 } // namespace
 
@@ -107,10 +123,8 @@ CAF_TEST(an empty submit is answered with nothing) {
 }
 
 CAF_TEST(a large submit is split and answered in order) {
-  auto spec = noop();
-  spec.set_data(std::string(size_t{100} << 10, 'x'));
   auto entries = disk->last_index();
-  auto reply = ask(submission(spec, 100));
+  auto reply = ask(submission(large(), 100));
   CAF_REQUIRE_EQUAL(reply.submit().items_size(), 100);
   for (auto i = 0; i < 100; ++i)
     CAF_CHECK_EQUAL(reply.submit().items(i).id(),
@@ -166,18 +180,57 @@ CAF_TEST(what the log takes very late is run all the same) {
   CAF_CHECK_EQUAL(ask(x).list().tasks_size(), 0);
 }
 
+CAF_TEST(a submit that is taken in part says of each spec what became of it) {
+  restart_with_room_for_two();
+  auto x = submission(large());
+  x.mutable_submit()->add_specs("\xff\xff garbage");
+  for (auto i = 0; i < 3; ++i)
+    x.mutable_submit()->add_specs(large().SerializeAsString());
+  auto reply = ask(x);
+  CAF_CHECK(!reply.has_error());
+  CAF_REQUIRE_EQUAL(reply.submit().items_size(), 5);
+  CAF_CHECK_EQUAL(reply.submit().items(0).id(), "1.1.1");
+  CAF_CHECK_EQUAL(item_code(reply, 1), invalid);
+  CAF_CHECK_EQUAL(reply.submit().items(2).id(), "1.1.2");
+  CAF_CHECK_EQUAL(item_code(reply, 3), overloaded);
+  CAF_CHECK_EQUAL(item_code(reply, 4), overloaded);
+  CAF_CHECK_EQUAL(state("1.1.2"), proto::WAITING);
+  proto::Request all;
+  all.mutable_list();
+  CAF_CHECK_EQUAL(ask(all).list().tasks_size(), 2);
+}
+
+CAF_TEST(a submit that is taken in part is not answered before its commits) {
+  restart_with_room_for_two();
+  disk->broken = true;
+  auto open = request<proto::Reply>(front, submission(large(), 3));
+  pass(500ms);
+  CAF_CHECK(!open->value && !open->failed);
+  disk->broken = false;
+  pass(200ms);
+  auto reply = need(open);
+  CAF_CHECK_EQUAL(reply.submit().items(1).id(), "1.1.2");
+  CAF_CHECK_EQUAL(item_code(reply, 2), overloaded);
+}
+
+CAF_TEST(a submit whose fate is unknown says so of each spec) {
+  self->send_exit(replicator, caf::exit_reason::kill);
+  consume_messages();
+  auto reply = ask(submission(noop(), 2));
+  CAF_CHECK(!reply.has_error());
+  CAF_REQUIRE_EQUAL(reply.submit().items_size(), 2);
+  CAF_CHECK_EQUAL(item_code(reply, 0), unknown);
+  CAF_CHECK_EQUAL(item_code(reply, 1), unknown);
+}
+
 CAF_TEST(a submit that is taken in part does not give too much) {
-  stop();
-  replicator_options.max_waiting_bytes = size_t{300} << 10;
-  start();
+  restart_with_room_for_two();
   submit();
   auto worker = connect();
   pull(worker, 6);
   worker->got.clear();
-  auto spec = noop();
-  spec.set_data(std::string(size_t{100} << 10, 'x'));
-  auto reply = ask(submission(spec, 10));
-  CAF_CHECK_EQUAL(reply.error().code(), static_cast<uint32_t>(ec::overloaded));
+  auto reply = ask(submission(large(), 10));
+  CAF_CHECK_EQUAL(item_code(reply, 9), overloaded);
   CAF_CHECK_EQUAL(worker->got.size(), 2u);
   for (auto i = 0; i < 10; ++i)
     submit();

@@ -68,6 +68,8 @@ public:
   std::atomic<size_t> largest_batch{0};
   std::atomic<size_t> submits{0};
   std::atomic<size_t> looks{0};
+  /// What a spec of the kind "large" is refused with.
+  ec large_code = ec::storage_failure;
   /// What new tasks are.
   std::atomic<proto::TaskState> born{proto::WAITING};
 
@@ -82,6 +84,11 @@ private:
       spec.ParseFromString(bytes);
       if (spec.kind() == "unknown") {
         item->mutable_error()->set_message("kind 'unknown' is not known");
+        continue;
+      }
+      if (spec.kind() == "large") {
+        item->mutable_error()->set_code(static_cast<uint32_t>(large_code));
+        item->mutable_error()->set_message("there is no room");
         continue;
       }
       auto known = ids_.find(spec.idempotency_key());
@@ -164,6 +171,7 @@ struct fixture {
   exit_code submit(const std::string& lines) {
     client_options options;
     options.address = {"127.0.0.1", port};
+    options.patience = options.persistence = persistence;
     context ctx{options, out, err};
     std::istringstream input{lines};
     bulk_submit bulk{ctx, false};
@@ -177,6 +185,7 @@ struct fixture {
   }
 
   fake_store store;
+  std::chrono::milliseconds persistence{60'000};
   uint16_t port = 0;
   std::unique_ptr<fake_node> node;
   std::ostringstream out;
@@ -221,6 +230,27 @@ CAF_TEST(bad lines are reported and the others go on) {
                     "line 6: invalid UTF-8 at byte 10",
                     "line 7: ", "3 tasks accepted, 4 refused"})
     CAF_CHECK(complains(part));
+}
+
+CAF_TEST(what is refused of a batch is told apart from what is accepted) {
+  std::string large = "{\"kind\":\"large\"}\n";
+  CAF_CHECK(submit(noop_line(1) + large + large + noop_line(2) + large)
+            == exit_code::refused);
+  CAF_CHECK_EQUAL(out.str(), "1.1.1\n1.1.2\n");
+  CAF_CHECK_EQUAL(err.str(), "coppice: lines 2 to 3: there is no room\n"
+                             "coppice: line 5: there is no room\n"
+                             "2 tasks accepted, 3 refused\n");
+}
+
+CAF_TEST(lines whose fate is unknown are not called refused) {
+  store.large_code = ec::deadline_exceeded;
+  persistence = 100ms;
+  CAF_CHECK(submit(noop_line(1) + "{\"kind\":\"large\"}\n")
+            == exit_code::no_cluster);
+  CAF_CHECK_EQUAL(out.str(), "1.1.1\n");
+  CAF_CHECK(complains("line 2: there is no room"));
+  CAF_CHECK(complains("1 task accepted (1 known already), 0 refused, 1 without "
+                      "an answer"));
 }
 
 CAF_TEST(a second submit of the same keys names the same tasks) {
