@@ -13,7 +13,8 @@ namespace {
 
 using item_type = proto::SubmitCommand::Item;
 
-/// Binding of a product to its shard. TODO(#2): comes with more shards.
+/// The binding epoch in the ids of tasks. There is one shard, and no product is
+/// ever bound to another one.
 constexpr uint32_t first_epoch = 1;
 
 std::string_view product_of(const item_type& x) {
