@@ -11,7 +11,7 @@ if(COPPICE_CCACHE)
     ${CMAKE_COMMAND} -E env
     CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-    ${COPPICE_CCACHE})
+    ${CMAKE_CURRENT_LIST_DIR}/ccache-launch ${COPPICE_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${COPPICE_CCACHE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
