@@ -235,7 +235,7 @@ proto::FinishCommand::Item succeeded(std::string text) {
   x.set_outcome(proto::SUCCEEDED);
   x.set_reason(proto::COMPLETED);
   if (!text.empty())
-    x.set_result(clean_text(text, max_result));
+    x.set_result(clean_utf8(text, max_result));
   return x;
 }
 
@@ -244,14 +244,9 @@ proto::FinishCommand::Item failed(std::string_view code,
   proto::FinishCommand::Item x;
   x.set_outcome(proto::FAILED);
   x.set_reason(proto::ATTEMPT_FAILED);
-  x.mutable_error()->set_code(clean_text(code, max_code));
-  x.mutable_error()->set_message(clean_text(message, max_error_message));
+  x.mutable_error()->set_code(clean_utf8(code, max_code));
+  x.mutable_error()->set_message(clean_utf8(message, max_error_message));
   return x;
-}
-
-std::string clean_text(std::string_view text, size_t limit) {
-  auto clean = to_valid_utf8(text.substr(0, limit));
-  return std::string{utf8_prefix(clean, limit)};
 }
 
 int64_t wall_ms() {

@@ -110,10 +110,6 @@ proto::FinishCommand::Item succeeded(std::string text);
 proto::FinishCommand::Item failed(std::string_view code,
                                   std::string_view message);
 
-/// Returns *text* as valid UTF-8 of at most *limit* bytes, U+FFFD for what is
-/// not UTF-8.
-std::string clean_text(std::string_view text, size_t limit);
-
 /// Returns the time that is stored and shown: Unix time in milliseconds.
 int64_t wall_ms();
 

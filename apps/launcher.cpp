@@ -6,6 +6,7 @@
 #include "apps/launcher_command.hpp"
 #include "apps/process_tree.hpp"
 #include "runtime/launch/frame.hpp"
+#include "runtime/utf8.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -51,9 +52,7 @@ proto::LaunchEvent not_started(uint64_t id, const std::string& reason) {
   proto::LaunchEvent x;
   x.mutable_not_started()->set_id(id);
   // Paths come in here as they are, and a protobuf string must be UTF-8.
-  auto* text = x.mutable_not_started()->mutable_reason();
-  for (auto c : reason)
-    *text += static_cast<unsigned char>(c) < 0x80 ? c : '?';
+  x.mutable_not_started()->set_reason(to_valid_utf8(reason));
   return x;
 }
 

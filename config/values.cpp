@@ -3,6 +3,9 @@
 
 #include "config/values.hpp"
 
+#include "runtime/utf8.hpp"
+
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -120,12 +123,10 @@ bool is_host(std::string_view text, bool in_brackets) {
 
 std::string in_quotes(std::string_view text) {
   constexpr size_t limit = 80;
-  std::string result = "'";
-  for (auto c : text.substr(0, limit)) {
-    auto is_control = static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-    result += is_control ? '?' : c;
-  }
-  return result + (text.size() > limit ? "...'" : "'");
+  auto shown = clean_utf8(text, limit);
+  auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7F; };
+  std::replace_if(shown.begin(), shown.end(), is_control, '?');
+  return "'" + shown + (text.size() > limit ? "...'" : "'");
 }
 
 // -- numbers ------------------------------------------------------------------

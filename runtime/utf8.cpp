@@ -32,14 +32,30 @@ size_t sequence_size(std::string_view x) noexcept {
 
 } // namespace
 
-bool is_valid_utf8(std::string_view x) noexcept {
-  while (!x.empty()) {
-    auto n = sequence_size(x);
+utf8_character first_utf8(std::string_view x) noexcept {
+  auto size = x.empty() ? 0 : sequence_size(x);
+  if (size == 0)
+    return {};
+  auto byte = [=](size_t i) { return static_cast<unsigned char>(x[i]); };
+  uint32_t point = size == 1 ? byte(0) : byte(0) & (0x7Fu >> size);
+  for (size_t i = 1; i < size; ++i)
+    point = (point << 6) | (byte(i) & 0x3Fu);
+  return {point, size};
+}
+
+size_t first_invalid_utf8(std::string_view x) noexcept {
+  size_t pos = 0;
+  while (pos < x.size()) {
+    auto n = sequence_size(x.substr(pos));
     if (n == 0)
-      return false;
-    x.remove_prefix(n);
+      break;
+    pos += n;
   }
-  return true;
+  return pos;
+}
+
+bool is_valid_utf8(std::string_view x) noexcept {
+  return first_invalid_utf8(x) == x.size();
 }
 
 std::string to_valid_utf8(std::string_view x) {
@@ -60,6 +76,16 @@ std::string_view utf8_prefix(std::string_view x, size_t max_size) noexcept {
   while (n > 0 && (static_cast<unsigned char>(x[n]) & 0xC0) == 0x80)
     --n;
   return x.substr(0, n);
+}
+
+std::string clean_utf8(std::string_view x, size_t max_size) {
+  // A character that this splits begins behind the limit.
+  constexpr size_t longest_rest = 3;
+  if (x.size() > max_size)
+    x = x.substr(0, max_size + longest_rest);
+  auto valid = to_valid_utf8(x);
+  valid.resize(utf8_prefix(valid, max_size).size());
+  return valid;
 }
 
 } // namespace coppice

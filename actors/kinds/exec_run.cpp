@@ -4,7 +4,7 @@
 #include "actors/kinds/exec_run.hpp"
 
 #include "actors/kinds/small_file.hpp"
-#include "runtime/log.hpp"
+#include "runtime/utf8.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -194,7 +194,7 @@ void exec_run_state::on_exited(const proto::CommandExited& x) {
     end.set_exit_status(x.code());
   }
   if (end.outcome() != proto::SUCCEEDED && !result_text.empty())
-    end.set_result(clean_text(result_text, max_result));
+    end.set_result(clean_utf8(result_text, max_result));
   say_ended(std::move(end));
 }
 
@@ -207,7 +207,7 @@ void exec_run_state::save_checkpoint(const std::string& path) {
 }
 
 void exec_run_state::note(std::string_view text) {
-  log_file->write("coppice: " + clean_text(text, 4'096));
+  log_file->write("coppice: " + clean_utf8(text, 4'096));
 }
 
 void exec_run_state::say_ended(proto::FinishCommand::Item end) {

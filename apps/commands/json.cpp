@@ -4,6 +4,7 @@
 #include "apps/commands/json.hpp"
 
 #include "apps/commands/text.hpp"
+#include "runtime/utf8.hpp"
 
 #include <google/protobuf/util/json_util.h>
 

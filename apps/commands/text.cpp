@@ -3,6 +3,8 @@
 
 #include "apps/commands/text.hpp"
 
+#include "runtime/utf8.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -12,37 +14,6 @@
 namespace coppice {
 
 namespace {
-
-struct decoded {
-  uint32_t point = 0;
-  /// Bytes it takes; 0: no valid character begins here.
-  size_t size = 0;
-};
-
-/// Reads the character at the front of *text*; refuses overlong forms,
-/// surrogates and what lies beyond Unicode (RFC 3629).
-decoded decode(std::string_view text) {
-  if (text.empty())
-    return {};
-  auto first = static_cast<unsigned char>(text[0]);
-  if (first < 0x80)
-    return {first, 1};
-  size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 0;
-  if (size == 0 || first > 0xF4 || text.size() < size)
-    return {};
-  uint32_t point = first & (0x7Fu >> size);
-  for (size_t i = 1; i < size; ++i) {
-    auto next = static_cast<unsigned char>(text[i]);
-    if ((next & 0xC0) != 0x80)
-      return {};
-    point = (point << 6) | (next & 0x3Fu);
-  }
-  constexpr std::array<uint32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
-  if (point < least[size] || point > 0x10FFFF
-      || (point >= 0xD800 && point <= 0xDFFF))
-    return {};
-  return {point, size};
-}
 
 struct span {
   uint32_t first;
@@ -132,22 +103,11 @@ size_t distance(std::string_view a, std::string_view b) {
 
 } // namespace
 
-size_t first_invalid_utf8(std::string_view text) {
-  size_t pos = 0;
-  while (pos < text.size()) {
-    auto x = decode(text.substr(pos));
-    if (x.size == 0)
-      return pos;
-    pos += x.size;
-  }
-  return pos;
-}
-
 std::string printable(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
-    auto x = decode(text);
+    auto x = first_utf8(text);
     if (x.size == 0) {
       result += hexed("\\x%02X", static_cast<unsigned char>(text[0]));
       text.remove_prefix(1);
@@ -166,7 +126,7 @@ std::string quote(std::string_view text) {
 size_t display_width(std::string_view text) {
   size_t result = 0;
   while (!text.empty()) {
-    auto x = decode(text);
+    auto x = first_utf8(text);
     result += x.size == 0 ? 1 : width_of(x.point);
     text.remove_prefix(std::max<size_t>(x.size, 1));
   }
@@ -181,7 +141,7 @@ std::string clip(std::string_view text, size_t width) {
   size_t used = 0;
   size_t pos = 0;
   while (pos < text.size()) {
-    auto x = decode(text.substr(pos));
+    auto x = first_utf8(text.substr(pos));
     auto columns = x.size == 0 ? 1 : width_of(x.point);
     if (used + columns > width - 1)
       break;

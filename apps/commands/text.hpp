@@ -13,10 +13,6 @@
 
 namespace coppice {
 
-/// Returns the offset of the first byte of *text* that is no valid UTF-8, or
-/// its size if there is none.
-size_t first_invalid_utf8(std::string_view text);
-
 /// Makes *text* safe to show on one line: line ends, tabs and other control
 /// characters become `\n`, `\t` and `\xNN`, as do bytes that are no UTF-8;
 /// characters that change the writing direction become `\u{NNNN}`.

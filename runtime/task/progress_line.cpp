@@ -18,7 +18,7 @@ constexpr std::string_view blanks = " \t";
 /// An error that shows the line, cut, in quotes.
 error bad_line(std::string_view line, const std::string& why) {
   constexpr size_t shown = 60;
-  auto text = to_valid_utf8(line.substr(0, shown));
+  auto text = clean_utf8(line, shown);
   // Garbage must not steer the terminal of who reads the log.
   auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7F; };
   std::replace_if(text.begin(), text.end(), is_control, '?');

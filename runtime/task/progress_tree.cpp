@@ -108,10 +108,7 @@ result<bool> progress_tree::set_stage(std::string_view path,
 }
 
 bool progress_tree::set_message(std::string_view text) {
-  // Cut first, or a huge text would be repaired for nothing; a character that
-  // this splits lies behind the limit.
-  auto valid = to_valid_utf8(text.substr(0, max_message + 4));
-  auto message = std::string{utf8_prefix(valid, max_message)};
+  auto message = clean_utf8(text, max_message);
   // It ends up on terminals.
   std::replace_if(message.begin(), message.end(), is_control, ' ');
   if (message == message_)

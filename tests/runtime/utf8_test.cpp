@@ -35,7 +35,11 @@ std::string encode(uint32_t x) {
 CAF_TEST(exactly the scalar values of Unicode are valid) {
   for (uint32_t x = 0; x < 0x120000; ++x) {
     auto allowed = x <= 0x10FFFF && (x < 0xD800 || x > 0xDFFF);
-    if (is_valid_utf8(encode(x)) != allowed)
+    auto text = encode(x) + "z";
+    auto first = first_utf8(text);
+    auto right = allowed ? first.point == x && first.size == text.size() - 1
+                         : first.size == 0;
+    if (is_valid_utf8(text) != allowed || !right)
       CAF_FAIL("wrong about U+" << x);
   }
 }
@@ -50,6 +54,23 @@ CAF_TEST(overlong and broken sequences are invalid) {
   CAF_CHECK(is_valid_utf8("a\0b"sv));
   CAF_CHECK(
     is_valid_utf8("gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x98\x80"sv));
+}
+
+CAF_TEST(the first broken byte is found) {
+  CAF_CHECK_EQUAL(first_invalid_utf8(""sv), 0u);
+  CAF_CHECK_EQUAL(first_invalid_utf8("a\xC3\xBC"sv), 3u);
+  CAF_CHECK_EQUAL(first_invalid_utf8("a\xC3\xBC\xE2\x82z"sv), 3u);
+  CAF_CHECK_EQUAL(first_utf8(""sv).size, 0u);
+}
+
+CAF_TEST(text is repaired and cut in one go) {
+  CAF_CHECK_EQUAL(clean_utf8("a\xFFz"sv, 5), "a\xEF\xBF\xBDz");
+  CAF_CHECK_EQUAL(clean_utf8("a\xFFz"sv, 4), "a\xEF\xBF\xBD");
+  CAF_CHECK_EQUAL(clean_utf8("a\xFFz"sv, 3), "a");
+  // The cut is no damage.
+  CAF_CHECK_EQUAL(clean_utf8("a\xE2\x82\xAC"sv, 3), "a");
+  CAF_CHECK_EQUAL(clean_utf8("\xF0\x9F\x98\x80"sv, 1), "");
+  CAF_CHECK_EQUAL(clean_utf8("abc"sv, 0), "");
 }
 
 CAF_TEST(a prefix ends with a whole character) {
@@ -78,5 +99,7 @@ CAF_TEST(whatever is repaired is valid and what is valid stays) {
     auto cut = utf8_prefix(repaired, rng() % 100);
     if (!is_valid_utf8(cut))
       CAF_FAIL("seed " << seed << " is cut inside a character");
+    if (clean_utf8(text, cut.size()) != cut)
+      CAF_FAIL("seed " << seed << " is cut elsewhere in one go");
   }
 }
