@@ -213,8 +213,10 @@ CAF_TEST(a command without input reads the end of file) {
 }
 
 CAF_TEST(a command gets no descriptor but its own four) {
-  CAF_CHECK_EQUAL(run(shell(1, "ls -l /proc/$$/fd | grep -c -- '->'")), 0);
-  CAF_CHECK_EQUAL(contents(path("log")), "4\n");
+  // Not in a pipeline or a redirection: the shell would have more while `ls`
+  // looks. Not as its last command: that takes the place of the shell.
+  CAF_CHECK_EQUAL(run(shell(1, "ls /proc/$$/fd; true")), 0);
+  CAF_CHECK_EQUAL(contents(path("log")), "0\n1\n2\n3\n");
 }
 
 CAF_TEST(a command starts with default signals and a session of its own) {
