@@ -4,9 +4,9 @@
 #include "config/option_table.hpp"
 
 #include "config/values.hpp"
+#include "runtime/spelling.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace coppice {
 
@@ -228,24 +228,6 @@ void add_keeper(std::vector<option>& xs) {
     {10ms, 1h}, [](auto& x) -> auto& { return x.keeper.stop_timeout; }));
 }
 
-// -- spelling -----------------------------------------------------------------
-
-/// Levenshtein's distance, by rows.
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    auto diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t j = 0; j < b.size(); ++j) {
-      auto change = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({change, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
 } // namespace
 
 std::string option::fallback() const {
@@ -293,7 +275,7 @@ std::string nearest_key(std::string_view key) {
     auto name = std::string_view{x.key};
     auto is_suffix = key.ends_with(name.substr(name.find('.')))
                      || key == name.substr(name.find('.') + 1);
-    auto d = is_suffix ? size_t{1} : distance(key, x.key);
+    auto d = is_suffix ? size_t{1} : edit_distance(key, x.key);
     if (d < best) {
       best = d;
       result = x.key;

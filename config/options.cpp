@@ -5,6 +5,7 @@
 
 #include "config/option_table.hpp"
 #include "config/values.hpp"
+#include "runtime/spelling.hpp"
 
 #include <boost/program_options.hpp>
 
@@ -168,7 +169,7 @@ result<node_arguments> sort_arguments(const po::parsed_options& parsed) {
   for (auto& x : parsed.options) {
     if (x.position_key >= 0 || x.string_key.empty())
       return refuse(in_quotes(x.value.empty() ? "" : x.value.front()),
-                    "is not an option: write --key=value");
+                    "is not an option: write --key=value, or --config FILE");
     auto& key = x.string_key;
     if (x.unregistered)
       return refuse("--" + key, unknown_key(key));

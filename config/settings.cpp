@@ -4,6 +4,7 @@
 #include "config/settings.hpp"
 
 #include "config/values.hpp"
+#include "runtime/spelling.hpp"
 
 #include <algorithm>
 #include <map>

@@ -3,9 +3,8 @@
 
 #include "config/values.hpp"
 
-#include "runtime/utf8.hpp"
+#include "runtime/spelling.hpp"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -120,14 +119,6 @@ bool is_host(std::string_view text, bool in_brackets) {
 }
 
 } // namespace
-
-std::string in_quotes(std::string_view text) {
-  constexpr size_t limit = 80;
-  auto shown = clean_utf8(text, limit);
-  auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7F; };
-  std::replace_if(shown.begin(), shown.end(), is_control, '?');
-  return "'" + shown + (text.size() > limit ? "...'" : "'");
-}
 
 // -- numbers ------------------------------------------------------------------
 

@@ -30,10 +30,6 @@ using count_range = range<uint64_t>;
 using size_range = range<uint64_t>;
 using duration_range = range<std::chrono::milliseconds>;
 
-/// Quotes *text* for a message on one line: control characters are replaced
-/// and long text is cut.
-std::string in_quotes(std::string_view text);
-
 /// Parses a whole number, e.g. `16`.
 result<uint64_t> parse_count(std::string_view text, count_range allowed);
 

@@ -5,8 +5,10 @@
 
 #include "apps/commands/text.hpp"
 #include "config/values.hpp"
+#include "runtime/spelling.hpp"
 #include "runtime/task/task_id.hpp"
 
+#include <boost/program_options/errors.hpp>
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/value_semantic.hpp>
 
@@ -25,6 +27,19 @@ constexpr const char* words_option = "words";
 /// The whole command line is one line of an error message.
 error from_exception(const po::error& x) {
   return usage_error(printable(x.what()));
+}
+
+/// @param given What was written, with its value perhaps.
+error unknown_option(const std::string& given,
+                     const po::options_description& known) {
+  auto name = given.substr(0, given.find('='));
+  std::vector<std::string> names;
+  for (auto& x : known.options())
+    names.push_back("--" + x->long_name());
+  auto text = "there is no option " + quote(name);
+  if (auto similar = nearest(name, names); !similar.empty())
+    text += "; did you mean '" + similar + "'?";
+  return usage_error(text);
 }
 
 } // namespace
@@ -110,6 +125,8 @@ result<arguments> parse_arguments(const std::vector<std::string>& args,
                 .run(),
               result.options);
     po::notify(result.options);
+  } catch (const po::unknown_option& x) {
+    return unknown_option(x.get_option_name(), known);
   } catch (const po::error& x) {
     return from_exception(x);
   }
@@ -126,12 +143,18 @@ result<> expect_words(const arguments& x, size_t least, size_t most,
   return ok();
 }
 
+result<> expect_task_id(const std::string& text) {
+  if (parse_task_id(text))
+    return ok();
+  return usage_error(quote(text) + " is not a task id such as 1.1.42");
+}
+
 result<std::vector<std::string>> task_ids(const arguments& x, size_t least) {
   if (x.words.size() < least)
     return usage_error("a task id is missing");
   for (auto& word : x.words)
-    if (auto id = parse_task_id(word); !id)
-      return usage_error(quote(word) + " is not a task id such as 1.1.42");
+    if (auto okay = expect_task_id(word); !okay)
+      return okay.error();
   return x.words;
 }
 

@@ -74,6 +74,9 @@ parse_arguments(const std::vector<std::string>& args,
 result<> expect_words(const arguments& x, size_t least, size_t most,
                       const std::string& what);
 
+/// Checks that *text* is a task id.
+result<> expect_task_id(const std::string& text);
+
 /// Checks that every word is a task id, and that there are enough.
 result<std::vector<std::string>> task_ids(const arguments& x, size_t least);
 

@@ -6,6 +6,7 @@
 #include "apps/commands/command_list.hpp"
 #include "apps/commands/text.hpp"
 #include "config/values.hpp"
+#include "runtime/spelling.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -56,12 +57,12 @@ const command* find_command(const std::string& name) {
 }
 
 error unknown_command(const std::string& name) {
-  std::vector<std::string> names{"node", "help"};
+  std::vector<std::string> names{"node", "help", "--version"};
   for (auto& x : command_table())
     names.emplace_back(x.name);
   auto text = "there is no command " + quote(name);
   if (name.starts_with("-"))
-    text += "; options follow the command";
+    text += "; options follow the command, as in 'coppice tasks --json'";
   else if (auto similar = nearest(name, names); !similar.empty())
     text += "; did you mean '" + similar + "'?";
   return usage_error(text);
@@ -129,8 +130,8 @@ exit_code run_invocation(const invocation& x) {
 exit_code report_usage(const error& x, const std::vector<std::string>& args) {
   auto known = !args.empty() && find_command(args[0]) != nullptr;
   std::cerr << "coppice: " << (known ? args[0] + ": " : "") << x.message
-            << "; see 'coppice " << (known ? args[0] + " " : "") << "--help'"
-            << std::endl;
+            << (x.message.ends_with('?') ? " See" : "; see") << " 'coppice "
+            << (known ? args[0] + " " : "") << "--help'" << std::endl;
   return exit_code::usage;
 }
 

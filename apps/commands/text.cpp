@@ -9,7 +9,6 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <numeric>
 
 namespace coppice {
 
@@ -79,26 +78,6 @@ void append_printable(std::string& out, std::string_view bytes,
     out += hexed("\\u{%04X}", point);
   else
     out += bytes;
-}
-
-/// Counts the edits between two words, a swap of neighbours as one
-/// (Damerau-Levenshtein, restricted).
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<size_t>> d(a.size() + 1,
-                                     std::vector<size_t>(b.size() + 1));
-  for (size_t i = 0; i <= a.size(); ++i)
-    d[i][0] = i;
-  std::iota(d[0].begin(), d[0].end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t cost = a[i - 1] == b[j - 1] ? 0 : 1;
-      d[i][j]
-        = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + cost});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  }
-  return d[a.size()][b.size()];
 }
 
 } // namespace
@@ -178,20 +157,6 @@ std::string render_table(const std::vector<std::string>& heading,
     // Blanks at the end of a line wrap on narrow terminals.
     line.erase(line.find_last_not_of(' ') + 1);
     result += line + "\n";
-  }
-  return result;
-}
-
-std::string nearest(std::string_view word,
-                    const std::vector<std::string>& names) {
-  std::string result;
-  // A third of the word wrong is a typo; more is another word.
-  size_t best = std::max<size_t>(1, word.size() / 3) + 1;
-  for (auto& name : names) {
-    if (auto x = distance(word, name); x < best) {
-      best = x;
-      result = name;
-    }
   }
   return result;
 }

@@ -36,9 +36,4 @@ std::string pad(std::string_view text, size_t width);
 std::string render_table(const std::vector<std::string>& heading,
                          const std::vector<std::vector<std::string>>& rows);
 
-/// Returns the one of *names* that *word* was probably meant to be; empty if
-/// none is near.
-std::string nearest(std::string_view word,
-                    const std::vector<std::string>& names);
-
 } // namespace coppice

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Coppice contributors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "runtime/spelling.hpp"
 #include "runtime/task/progress_tree.hpp"
 #include "runtime/utf8.hpp"
 
@@ -17,14 +18,8 @@ constexpr std::string_view blanks = " \t";
 
 /// An error that shows the line, cut, in quotes.
 error bad_line(std::string_view line, const std::string& why) {
-  constexpr size_t shown = 60;
-  auto text = clean_utf8(line, shown);
-  // Garbage must not steer the terminal of who reads the log.
-  auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7F; };
-  std::replace_if(text.begin(), text.end(), is_control, '?');
-  return {ec::invalid_argument, "progress line '" + text
-                                  + (line.size() > shown ? "...': " : "': ")
-                                  + why};
+  return {ec::invalid_argument,
+          "progress line " + in_quotes(line) + ": " + why};
 }
 
 /// Takes the first word of *rest* and the one blank behind it.

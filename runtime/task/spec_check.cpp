@@ -4,6 +4,7 @@
 #include "runtime/task/spec_check.hpp"
 
 #include "runtime/duration.hpp"
+#include "runtime/spelling.hpp"
 #include "runtime/task/label_rules.hpp"
 #include "runtime/task/payload_check.hpp"
 #include "runtime/utf8.hpp"
@@ -34,16 +35,19 @@ bool is_name(std::string_view x, size_t max_size) {
 result<> check_product(const proto::TaskSpec& spec) {
   if (spec.product().empty() || is_name(spec.product(), max_product))
     return ok();
-  return bad_field("product", "is not a name; use 1 to 128 letters, digits and "
-                              "any of ._-, or leave it out for 'default'");
+  return bad_field("product", "is " + in_quotes(spec.product())
+                                + ", which is not a name; use 1 to 128 "
+                                  "letters, digits and any of ._-, or leave it "
+                                  "out for 'default'");
 }
 
 result<> check_kind_name(std::string_view field, const std::string& name) {
   if (name.empty())
     return bad_field(field, "is missing; name what is to be run, e.g. 'exec'");
   if (!is_name(name, max_kind))
-    return bad_field(field, "is not a name; use 1 to 64 letters, digits and "
-                            "any of ._-");
+    return bad_field(field, "is " + in_quotes(name)
+                              + ", which is not a name; use 1 to 64 letters, "
+                                "digits and any of ._-");
   return ok();
 }
 
@@ -61,7 +65,8 @@ result<> check_labels(const proto::TaskSpec& spec) {
   for (auto i = 0; i < spec.labels_size(); ++i)
     if (auto rule = parse_label_rule(spec.labels(i)); !rule)
       return bad_field("labels[" + std::to_string(i) + "]",
-                       "is not a rule; " + rule.error().message);
+                       "is " + in_quotes(spec.labels(i))
+                         + ", which is not a rule; " + rule.error().message);
   return ok();
 }
 

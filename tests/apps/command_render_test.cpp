@@ -76,13 +76,6 @@ CAF_TEST(tables align columns of any script) {
     "22  b\\n\n");
 }
 
-CAF_TEST(the nearest name is a typo away) {
-  std::vector<std::string> names{"tasks", "task", "watch"};
-  CAF_CHECK_EQUAL(nearest("tsak", names), "task");
-  CAF_CHECK_EQUAL(nearest("wacth", names), "watch");
-  CAF_CHECK_EQUAL(nearest("nodes", names), "");
-}
-
 // -- values -------------------------------------------------------------------
 
 CAF_TEST(durations have at most two units) {

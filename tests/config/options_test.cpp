@@ -118,7 +118,8 @@ CAF_TEST(mistakes on the command line name the option) {
   CAF_CHECK_EQUAL(error_of_args({"--node.id=a", "--node.id=b"}),
                   "--node.id: is given twice");
   CAF_CHECK_EQUAL(error_of_args({"start"}),
-                  "'start': is not an option: write --key=value");
+                  "'start': is not an option: write --key=value, or --config "
+                  "FILE");
   CAF_CHECK_EQUAL(error_of_args({"--node.i=a"}),
                   "--node.i: is not an option; did you mean 'node.id'?");
 }

@@ -103,8 +103,3 @@ CAF_TEST(lists refuse empty items and doubles) {
   for (auto x : {"", "a:1,", "a:0"})
     CAF_CHECK(!parse_host_ports(x));
 }
-
-CAF_TEST(quoted text stays on one short line) {
-  CAF_CHECK_EQUAL(in_quotes("a\nb\x1b[2J"), "'a?b?[2J'");
-  CAF_CHECK_LESS(in_quotes(std::string(100'000, 'x')).size(), 100u);
-}

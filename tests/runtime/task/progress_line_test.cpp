@@ -117,8 +117,8 @@ CAF_TEST(an error shows the line and what to write) {
                   "progress line 'checkpoint': a file is missing; write "
                   "'checkpoint PATH'");
   CAF_CHECK(error_of("bell\a\x1B[2J").starts_with("progress line 'bell??[2J'"));
-  CAF_CHECK(error_of(std::string(70, 'x'))
-              .starts_with("progress line '" + std::string(60, 'x') + "...'"));
+  CAF_CHECK(error_of(std::string(90, 'x'))
+              .starts_with("progress line '" + std::string(80, 'x') + "...'"));
 }
 
 CAF_TEST(lines that are wrong change nothing) {

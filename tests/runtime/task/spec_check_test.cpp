@@ -3,6 +3,8 @@
 
 #include "runtime/task/spec_check.hpp"
 
+#include "runtime/spelling.hpp"
+
 #include <caf/test/unit_test.hpp>
 
 #include <string>
@@ -91,7 +93,7 @@ CAF_TEST(a product is a name) {
   for (auto name : {std::string(129, 'p'), std::string{"a b"},
                     std::string{"a/b"}, not_utf8, nul})
     refuses(with([&](spec& x) { x.set_product(name); }),
-            "product is not a name");
+            "product is " + in_quotes(name) + ", which is not a name");
   CAF_CHECK_EQUAL(effective_product(exec), "default");
   exec.set_product("p");
   CAF_CHECK_EQUAL(effective_product(exec), "p");
@@ -100,7 +102,8 @@ CAF_TEST(a product is a name) {
 CAF_TEST(a kind is a name that is known) {
   refuses({}, "kind is missing");
   for (auto name : {std::string(65, 'k'), std::string{"a b"}, not_utf8})
-    refuses(with([&](spec& x) { x.set_kind(name); }), "kind is not a name");
+    refuses(with([&](spec& x) { x.set_kind(name); }),
+            "kind is " + in_quotes(name) + ", which is not a name");
   refuses(with([](spec& x) { x.set_kind("exce"); }),
           "kind is 'exce', which no worker has registered; known are: "
           "checksum, exec, noop, resize, sleep. A kind becomes known when a "
@@ -119,7 +122,8 @@ CAF_TEST(labels are at most 16 rules) {
     exec.add_labels("zone!=a");
   accepts(exec);
   *exec.mutable_labels(15) = "zone";
-  refuses(exec, "labels[15] is not a rule; a label rule is KEY=VALUE");
+  refuses(exec, "labels[15] is 'zone', which is not a rule; a label rule is "
+                "KEY=VALUE");
   *exec.mutable_labels(15) = "zone=a";
   exec.add_labels("gpu=yes");
   refuses(exec, "labels has 17 rules; at most 16");
