@@ -414,7 +414,8 @@ int run_keeper(const node_config& config,
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   auto lock = take_data_folder(config);
   if (!lock) {
-    std::fprintf(stderr, "%s: %s\n", config.where("data.dir").c_str(),
+    std::fprintf(stderr, "coppice node: %s: %s\n",
+                 config.where("data.dir").c_str(),
                  lock.error().message.c_str());
     return node_exit::usage;
   }

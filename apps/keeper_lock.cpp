@@ -65,7 +65,8 @@ result<unique_fd> lock_data_folder(const std::filesystem::path& dir,
     if (auto pid = living_keeper(file); pid && waited >= dying_time)
       return error{ec::conflict, "'" + dir.string()
                                    + "' is in use by the node of process "
-                                   + std::to_string(pid)};
+                                   + std::to_string(pid)
+                                   + "; stop it, or choose another folder"};
     if (waited >= patience)
       return error{ec::conflict, "'" + dir.string()
                                    + "' is still in use by processes that an"

@@ -115,6 +115,10 @@ int run_node_command(const std::vector<std::string>& args,
     print_help();
     return 0;
   }
+  if (parsed.value().config_file.empty() && parsed.value().overrides.empty())
+    return complain({ec::invalid_argument,
+                     "--config FILE is missing; the folder config/ has samples,"
+                     " 'coppice node --help' has all options"});
   auto config = load(parsed.value().config_file, parsed.value().overrides);
   if (!config)
     return complain(config.error());

@@ -22,10 +22,8 @@ std::string line_range(size_t first, size_t last) {
 } // namespace
 
 exit_code bulk_submit::run(std::istream& input) {
-  if (auto up = ctx_.cluster().connect(); !up) {
-    ctx_.complain(up.error().message);
-    return exit_code::no_cluster;
-  }
+  if (auto up = ctx_.cluster().connect(); !up)
+    return ctx_.complain_of_silence(up.error());
   std::string text;
   for (size_t line = 1; std::getline(input, text); ++line) {
     if (text.find_first_not_of(" \t\r") != std::string::npos)

@@ -54,6 +54,10 @@ public:
   /// @returns whether *reply* is set.
   bool ask(proto::Request request, proto::Reply& reply, exit_code& code);
 
+  /// Says that nobody answered, and what can be done.
+  /// @returns `exit_code::no_cluster`.
+  exit_code complain_of_silence(const error& why);
+
   /// Says what went wrong, in one line.
   void complain(const std::string& what);
 

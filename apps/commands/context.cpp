@@ -16,8 +16,7 @@ bool context::ask(proto::Request request, proto::Reply& reply,
                   exit_code& code) {
   auto answer = cluster().ask(std::move(request));
   if (!answer) {
-    complain(answer.error().message);
-    code = exit_code::no_cluster;
+    code = complain_of_silence(answer.error());
     return false;
   }
   if (answer.value().has_error()) {
@@ -27,6 +26,15 @@ bool context::ask(proto::Request request, proto::Reply& reply,
   }
   reply = std::move(answer.value());
   return true;
+}
+
+exit_code context::complain_of_silence(const error& why) {
+  auto hint = why.code == ec::unreachable
+                ? "; is its node running? --connect and COPPICE_ADDRESS name "
+                  "another one"
+                : "";
+  complain(why.message + hint);
+  return exit_code::no_cluster;
 }
 
 void context::complain(const std::string& what) {

@@ -13,7 +13,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 
 namespace coppice {
 
@@ -24,6 +23,9 @@ using std::chrono::milliseconds;
 /// A node refuses less by default; this only keeps a mistake from filling the
 /// memory.
 constexpr size_t most_stdin = 64 << 20;
+
+/// More than any machine has.
+constexpr uint64_t most_memory = uint64_t{1024} << 40;
 
 /// Protobuf's strings are UTF-8, the words of a command line are bytes.
 result<> expect_utf8(const std::string& what, const std::string& text) {
@@ -108,15 +110,28 @@ result<std::string> read_file(const std::string& name) {
   return result;
 }
 
+result<> set_folder(const std::string& text, proto::ExecPayload& exec) {
+  if (text.empty())
+    return usage_error("--folder: the name of the folder is missing");
+  std::error_code err;
+  auto folder = std::filesystem::absolute(text, err).string();
+  if (err)
+    return usage_error("--folder: " + quote(text)
+                       + " is relative, and where "
+                         "you are is not known: "
+                       + err.message());
+  if (auto okay = expect_utf8("--folder", folder); !okay)
+    return okay;
+  exec.set_folder(folder);
+  return ok();
+}
+
 result<> set_surroundings(const arguments& args, proto::ExecPayload& exec) {
   if (auto okay = set_environment(args, exec); !okay)
     return okay;
-  if (args.has("folder")) {
-    auto folder = std::filesystem::absolute(args.text("folder")).string();
-    if (auto okay = expect_utf8("--folder", folder); !okay)
+  if (args.has("folder"))
+    if (auto okay = set_folder(args.text("folder"), exec); !okay)
       return okay;
-    exec.set_folder(folder);
-  }
   if (args.has("stdin")) {
     auto name = args.text("stdin");
     auto bytes = read_file(name == "-" ? "/dev/stdin" : name);
@@ -125,8 +140,7 @@ result<> set_surroundings(const arguments& args, proto::ExecPayload& exec) {
     exec.set_stdin(bytes.value());
   }
   if (args.has("memory")) {
-    auto bytes = parse_size(args.text("memory"),
-                            {1, std::numeric_limits<int64_t>::max()});
+    auto bytes = parse_size(args.text("memory"), {1, most_memory});
     if (!bytes)
       return usage_error("--memory: " + bytes.error().message);
     exec.mutable_limits()->set_memory_bytes(bytes.value());

@@ -8,6 +8,8 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <array>
+
 namespace coppice {
 
 namespace {
@@ -21,6 +23,28 @@ std::string first_line(const std::string& text) {
   if (begin == std::string::npos)
     return {};
   return printable(text.substr(begin, text.find('\n') - begin));
+}
+
+/// What protobuf says, and what can be done about it.
+struct hint {
+  std::string_view complaint;
+  const char* advice;
+};
+
+constexpr std::array<hint, 4> hints{{
+  {"Cannot find field", "docs/commands.md names the fields"},
+  {"Root element must be", "a task is one object in braces"},
+  {"Unexpected end of string", "a task is one whole line"},
+  {"google.protobuf.Duration", "write seconds, such as \"90s\""},
+}};
+
+std::string with_hint(std::string text) {
+  for (auto& x : hints)
+    if (text.find(x.complaint) != std::string::npos) {
+      text.erase(text.find_last_not_of('.') + 1);
+      return text + "; " + x.advice;
+    }
+  return text;
 }
 
 } // namespace
@@ -42,7 +66,7 @@ result<proto::TaskSpec> parse_spec(std::string_view json) {
   if (!status.ok())
     return error{ec::invalid_argument,
                  "not a task spec in JSON: "
-                   + first_line(status.message().ToString())};
+                   + with_hint(first_line(status.message().ToString()))};
   return result;
 }
 

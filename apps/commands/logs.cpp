@@ -47,10 +47,8 @@ public:
       log->set_attempt(attempt_);
       log->set_offset(offset_);
       auto reply = ctx_.cluster().ask(std::move(request));
-      if (!reply) {
-        ctx_.complain(reply.error().message);
-        return exit_code::no_cluster;
-      }
+      if (!reply)
+        return ctx_.complain_of_silence(reply.error());
       auto more = reply.value().has_error() ? on_refusal(reply.value().error())
                                             : on_output(reply.value().log());
       if (!more)

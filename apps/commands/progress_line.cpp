@@ -13,7 +13,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
 #include <string_view>
 
 namespace coppice {
@@ -23,15 +22,18 @@ namespace {
 /// The launcher sets it for every command that it starts.
 constexpr const char* descriptor_variable = "COPPICE_PROGRESS_FD";
 
-std::optional<int> descriptor() {
+result<int> descriptor() {
   auto* value = std::getenv(descriptor_variable);
   if (value == nullptr)
-    return std::nullopt;
+    return usage_error("COPPICE_PROGRESS_FD is not set: this command is for "
+                       "scripts that run as a task, see 'coppice run --help'");
   std::string_view text{value};
   int fd = -1;
   auto [end, code] = std::from_chars(text.begin(), text.end(), fd);
   if (code != std::errc{} || end != text.end() || fd < 0)
-    return std::nullopt;
+    return usage_error("COPPICE_PROGRESS_FD is " + quote(text)
+                       + ", not the number of a descriptor: leave it as the "
+                         "node has set it");
   return fd;
 }
 
@@ -72,12 +74,11 @@ result<> check_protocol_line(const std::string& line) {
 exit_code write_protocol_line(context& ctx, const std::string& line) {
   auto fd = descriptor();
   if (!fd) {
-    ctx.complain("COPPICE_PROGRESS_FD is not set: this command is for scripts "
-                 "that run as a task, see 'coppice run --help'");
+    ctx.complain(fd.error().message);
     return exit_code::usage;
   }
-  if (!write_all(*fd, line + "\n")) {
-    ctx.complain("cannot write to descriptor " + std::to_string(*fd)
+  if (!write_all(fd.value(), line + "\n")) {
+    ctx.complain("cannot write to descriptor " + std::to_string(fd.value())
                  + " (COPPICE_PROGRESS_FD): " + strerror(errno));
     return exit_code::usage;
   }

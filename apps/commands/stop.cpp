@@ -30,7 +30,8 @@ exit_code wait_until_gone(context& ctx) {
       return exit_code::success;
     std::this_thread::sleep_for(milliseconds{50});
   }
-  ctx.complain("the node has not stopped within 60 s");
+  ctx.complain("the node has not stopped within 60 s; its log says what it "
+               "waits for");
   return exit_code::refused;
 }
 

@@ -49,6 +49,9 @@ exit_code list(context& ctx, wanted what) {
     if (!ctx.ask(std::move(request), reply, code))
       return code;
     print(ctx, what, reply.list());
+    // A lone heading looks as if something was missing.
+    if (reply.list().tasks().empty() && !what.json)
+      ctx.err << "no tasks" << std::endl;
     if (reply.list().next().empty())
       return exit_code::success;
     if (!what.all) {
@@ -72,6 +75,9 @@ result<action> prepare(const arguments& args) {
   what.request.set_limit(static_cast<uint32_t>(limit.value()));
   what.request.set_product(args.text("product"));
   what.request.set_after(args.text("after"));
+  if (args.has("after"))
+    if (auto okay = expect_task_id(args.text("after")); !okay)
+      return usage_error("--after: " + okay.error().message);
   for (auto& text : args.texts("state")) {
     auto state = parse_state(text);
     if (!state)

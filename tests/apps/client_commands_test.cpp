@@ -284,6 +284,7 @@ CAF_TEST(without a cluster nothing is accepted) {
   CAF_CHECK(run({"submit", "--patience=200ms", "/dev/null"})
             == exit_code::no_cluster);
   CAF_CHECK(complains("no cluster reached at 127.0.0.1:"));
+  CAF_CHECK(complains("--connect and COPPICE_ADDRESS name another one"));
   CAF_CHECK(run({"tasks", "--patience=200ms"}) == exit_code::no_cluster);
 }
 
@@ -332,6 +333,13 @@ CAF_TEST(watch ends with the failure of a task) {
   CAF_REQUIRE(submit(noop_line(1)) == exit_code::success);
   CAF_CHECK(run({"watch", "1.1.1"}) == exit_code::work_failed);
   CAF_CHECK(run({"watch", "9.9.9"}) == exit_code::refused);
+}
+
+CAF_TEST(an empty list says that it is empty) {
+  CAF_CHECK(run({"tasks"}) == exit_code::success);
+  CAF_CHECK_EQUAL(err.str(), "no tasks\n");
+  CAF_CHECK(run({"tasks", "--json"}) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str() + err.str(), "");
 }
 
 CAF_TEST(lists come in pages) {
@@ -437,7 +445,10 @@ CAF_TEST(scripts speak to the descriptor that the node gave them) {
   unsetenv("COPPICE_PROGRESS_FD");
   CAF_CHECK(run({"progress", "1"}) == exit_code::usage);
   CAF_CHECK(run({"checkpoint", lines}) == exit_code::usage);
-  CAF_CHECK(complains("COPPICE_PROGRESS_FD"));
+  CAF_CHECK(complains("COPPICE_PROGRESS_FD is not set"));
+  setenv("COPPICE_PROGRESS_FD", "3x", 1);
+  CAF_CHECK(run({"progress", "1"}) == exit_code::usage);
+  CAF_CHECK(complains("COPPICE_PROGRESS_FD is '3x'"));
   setenv("COPPICE_PROGRESS_FD", std::to_string(fileno(file)).c_str(), 1);
   setenv("COPPICE_ATTEMPT_FOLDER", folder.path().c_str(), 1);
   setenv("COPPICE_TASK_ID", "1.1.9", 1);

@@ -99,6 +99,7 @@ CAF_TEST(what is not understood is named in one line) {
   says({"tasks", "--json", "--json"}, "--json");
   says({"tasks", "--state=busy"}, "'busy'");
   says({"tasks", "1.1.1"}, "'1.1.1'");
+  says({"tasks", "--after=x"}, "--after: 'x' is not a task id");
   says({"task"}, "task id");
   says({"task", "1.1"}, "'1.1'");
   says({"task", "1.1.x\n"}, "\\n");
@@ -110,7 +111,7 @@ CAF_TEST(what is not understood is named in one line) {
   says({"watch", "--patience=5"}, "'5'");
   says({"nodes", "--connect=nowhere"}, "'nowhere'");
   says({"nodes", "--connect=h:70000"}, "70000");
-  says({"nodes", "--connect=h:0"}, "port 0");
+  says({"nodes", "--connect=h:0"}, "port 0: nobody can be reached");
   says({"submit"}, "file");
   says({"submit", "a", "b"}, "'b'");
   says({"stop", "now"}, "'now'");
@@ -134,6 +135,16 @@ CAF_TEST(a command that does not exist is answered with the nearest one) {
   CAF_CHECK(!mentions(complaint({"xyzzy"}), "did you mean"));
   CAF_CHECK(mentions(complaint({"--connect"}), "options follow the command"));
   CAF_CHECK(mentions(complaint({}), "command is missing"));
+}
+
+CAF_TEST(an option that does not exist is answered with the nearest one) {
+  CAF_CHECK_EQUAL(complaint({"tasks", "--limt=3"}),
+                  "there is no option '--limt'; did you mean '--limit'?");
+  CAF_CHECK_EQUAL(complaint({"nodes", "--conect", "h:1"}),
+                  "there is no option '--conect'; did you mean '--connect'?");
+  CAF_CHECK_EQUAL(complaint({"tasks", "--colour"}),
+                  "there is no option '--colour'");
+  CAF_CHECK(mentions(complaint({"version"}), "did you mean '--version'"));
 }
 
 CAF_TEST(every command explains itself with its exit codes and an example) {
@@ -232,6 +243,8 @@ CAF_TEST(run refuses what can never work) {
   CAF_CHECK(mentions(bad_spec({"--timeout=-1s", "--", "x"}), "--timeout"));
   CAF_CHECK(mentions(bad_spec({"--timeout=1", "--", "x"}), "--timeout"));
   CAF_CHECK(mentions(bad_spec({"--memory=big", "--", "x"}), "--memory"));
+  CAF_CHECK(mentions(bad_spec({"--memory=5", "--", "x"}), "to 1024TiB"));
+  CAF_CHECK(mentions(bad_spec({"--folder=", "--", "x"}), "--folder"));
   CAF_CHECK(mentions(bad_spec({"--env=A", "--", "x"}), "--env"));
   CAF_CHECK(mentions(bad_spec({"--env==1", "--", "x"}), "--env"));
   CAF_CHECK(mentions(bad_spec({"--", "\xff"}), "UTF-8"));

@@ -261,5 +261,9 @@ CAF_TEST(specs that are no specs are refused on one line) {
   says("null", "JSON");
   says("nonsense\x1b[2J", "JSON");
   says(R"({"kind":"noop","kindness":1})", "kindness");
+  says(R"({"kind":"noop","kindness":1})", "docs/commands.md names the fields");
+  says("[]", "a task is one object in braces");
+  says("{", "a task is one whole line");
+  says(R"({"timeouts":{"total":"5m"}})", "; write seconds, such as \"90s\"");
   says(R"({"kind":7.5,"priority":"high"})", "priority");
 }

@@ -339,10 +339,12 @@ CAF_TEST(a second keeper on the same folder is refused at once) {
   start_number(1);
   auto second = keep(until_terminated, "second");
   CAF_CHECK_EQUAL(second->wait(), 2);
-  CAF_CHECK_EQUAL(contents("second"), "n1.conf:7: data.dir: '"
+  CAF_CHECK_EQUAL(contents("second"), "coppice node: n1.conf:7: data.dir: '"
                                         + config.data.dir.string()
                                         + "' is in use by the node of process "
-                                        + std::to_string(first->pid()) + "\n");
+                                        + std::to_string(first->pid())
+                                        + "; stop it, or choose another "
+                                          "folder\n");
   CAF_CHECK_EQUAL(starts().size(), 1u);
   first->signal(SIGTERM);
   CAF_CHECK_EQUAL(first->wait(), 0);

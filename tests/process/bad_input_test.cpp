@@ -128,7 +128,10 @@ CAF_TEST(a bad configuration exits with 2 and touches nothing) {
   };
   auto data = (folder.path() / "untouched").string();
   auto base = "node.id = x\ndata.dir = " + data + "\n";
-  auto said = try_config(base + "node.colour = red\n");
+  auto said = run_coppice({"node"});
+  CAF_CHECK_EQUAL(said.code, 2);
+  CAF_CHECK(contains(said.err, "--config FILE is missing"));
+  said = try_config(base + "node.colour = red\n");
   CAF_CHECK_EQUAL(said.code, 2);
   CAF_CHECK(contains(said.err, "bad.conf:3"));
   CAF_CHECK(contains(said.err, "node.colour"));
