@@ -106,6 +106,7 @@ proto::StartCommand exec_run_state::command() const {
   add(x, "COPPICE_ATTEMPT", std::to_string(start.key.attempt));
   add(x, "COPPICE_CHECKPOINT",
       start.checkpoint ? (start.folder / "checkpoint").string() : "");
+  add(x, "COPPICE_ATTEMPT_FOLDER", start.folder.string());
   add(x, "COPPICE_ADDRESS", settings.client_address);
   x.set_working_folder(folder.string());
   x.set_standard_input(exec.stdin());

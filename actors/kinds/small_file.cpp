@@ -50,8 +50,10 @@ result<std::string> read_small_file(const std::filesystem::path& path,
     }
     bytes.resize(old + static_cast<size_t>(n));
   }
-  return error{ec::invalid_argument, path.string() + " has more than "
-                                       + std::to_string(limit) + " bytes"};
+  return error{ec::invalid_argument,
+               path.string() + " has more than " + std::to_string(limit)
+                 + " bytes: put what is large elsewhere, and into this file "
+                   "where it is"};
 }
 
 result<> write_small_file(const std::filesystem::path& path,

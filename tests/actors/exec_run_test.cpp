@@ -156,6 +156,7 @@ CAF_TEST(a command gets what its spec says and what it must know) {
   CAF_CHECK_EQUAL(env["COPPICE_ATTEMPT"], "3");
   CAF_CHECK_EQUAL(env["COPPICE_CHECKPOINT"], "");
   CAF_CHECK_EQUAL(env["COPPICE_ADDRESS"], "127.0.0.1:7401");
+  CAF_CHECK_EQUAL(env["COPPICE_ATTEMPT_FOLDER"], start.folder.string());
   CAF_CHECK(std::filesystem::is_directory(start.folder));
 }
 

@@ -4,11 +4,9 @@
 #include "apps/commands/bulk_submit.hpp"
 #include "apps/commands/commands.hpp"
 #include "tests/apps/fake_node.hpp"
-#include "tests/support/temp_folder.hpp"
 
 #include <caf/test/dsl.hpp>
 
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <thread>
@@ -435,50 +433,6 @@ CAF_TEST(output that was removed is an error that says so) {
   CAF_CHECK(run({"logs", "1.1.1"}) == exit_code::refused);
   CAF_CHECK(complains("has no output any more"));
   CAF_CHECK(complains("worker.logs_keep"));
-}
-
-CAF_TEST(scripts speak to the descriptor that the node gave them) {
-  test::temp_folder folder;
-  auto lines = (folder.path() / "lines").string();
-  auto* file = fopen(lines.c_str(), "w");
-  CAF_REQUIRE(file != nullptr);
-  unsetenv("COPPICE_PROGRESS_FD");
-  CAF_CHECK(run({"progress", "1"}) == exit_code::usage);
-  CAF_CHECK(run({"checkpoint", lines}) == exit_code::usage);
-  CAF_CHECK(complains("COPPICE_PROGRESS_FD is not set"));
-  setenv("COPPICE_PROGRESS_FD", "3x", 1);
-  CAF_CHECK(run({"progress", "1"}) == exit_code::usage);
-  CAF_CHECK(complains("COPPICE_PROGRESS_FD is '3x'"));
-  setenv("COPPICE_PROGRESS_FD", std::to_string(fileno(file)).c_str(), 1);
-  setenv("COPPICE_ATTEMPT_FOLDER", folder.path().c_str(), 1);
-  setenv("COPPICE_TASK_ID", "1.1.9", 1);
-  setenv("COPPICE_ATTEMPT", "2", 1);
-  std::ofstream{folder.path() / "state"} << "page 7";
-  auto state = (folder.path() / "state").string();
-  CAF_CHECK(run({"progress", "40", "half", "way"}) == exit_code::success);
-  CAF_CHECK(run({"stage", "--weight=2", "a/b", "5"}) == exit_code::success);
-  CAF_CHECK(run({"result", "done"}) == exit_code::success);
-  CAF_CHECK(run({"checkpoint", state}) == exit_code::success);
-  CAF_CHECK(run({"checkpoint", state + "x"}) == exit_code::usage);
-  fclose(file);
-  CAF_CHECK(run({"progress", "40"}) == exit_code::usage); // Closed.
-  for (auto* name : {"COPPICE_PROGRESS_FD", "COPPICE_ATTEMPT_FOLDER",
-                     "COPPICE_TASK_ID", "COPPICE_ATTEMPT"})
-    unsetenv(name);
-  std::ifstream in{lines};
-  std::vector<std::string> written;
-  for (std::string line; std::getline(in, line);)
-    written.push_back(line);
-  CAF_REQUIRE_EQUAL(written.size(), 4u);
-  CAF_CHECK_EQUAL(written[0], "progress 40 half way");
-  CAF_CHECK_EQUAL(written[1], "stage a/b weight=2 5");
-  CAF_CHECK_EQUAL(written[2], "result done");
-  CAF_CHECK_EQUAL(written[3], "checkpoint " + folder.path().string()
-                                + "/.coppice-checkpoint-1.1.9-2");
-  std::ifstream copy{written[3].substr(11)};
-  std::string content;
-  std::getline(copy, content);
-  CAF_CHECK_EQUAL(content, "page 7");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
