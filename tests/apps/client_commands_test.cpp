@@ -7,12 +7,14 @@
 
 #include <caf/test/dsl.hpp>
 
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <sstream>
+#include <streambuf>
 #include <thread>
 
 using namespace coppice;
-using namespace std::chrono_literals;
 
 using test::fake_node;
 
@@ -65,7 +67,6 @@ public:
 
   std::atomic<size_t> largest_batch{0};
   std::atomic<size_t> submits{0};
-  std::atomic<size_t> looks{0};
   /// What a spec of the kind "large" is refused with.
   ec large_code = ec::storage_failure;
   /// What new tasks are.
@@ -103,7 +104,6 @@ private:
   }
 
   void get(const proto::GetRequest& x, proto::GetReply& reply) {
-    ++looks;
     for (auto& id : x.ids()) {
       auto* item = reply.add_items();
       if (auto i = tasks_.find(id); i != tasks_.end())
@@ -143,6 +143,39 @@ private:
   std::map<std::string, proto::Task> tasks_;
 };
 
+/// Output that another thread can wait for.
+class awaited_output : public std::streambuf {
+public:
+  void wait_for(const std::string& part) {
+    std::unique_lock guard{mutex_};
+    changed_.wait(guard, [&] { return text_.find(part) != std::string::npos; });
+  }
+
+  std::string text() {
+    std::lock_guard guard{mutex_};
+    return text_;
+  }
+
+protected:
+  std::streamsize xsputn(const char* bytes, std::streamsize n) override {
+    std::lock_guard guard{mutex_};
+    text_.append(bytes, static_cast<size_t>(n));
+    changed_.notify_all();
+    return n;
+  }
+
+  int_type overflow(int_type c) override {
+    auto byte = traits_type::to_char_type(c);
+    xsputn(&byte, 1);
+    return c;
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string text_;
+};
+
 struct fixture {
   fixture() {
     start();
@@ -156,12 +189,16 @@ struct fixture {
 
   /// Runs a command line as `coppice` would.
   exit_code run(std::vector<std::string> args) {
+    out.str("");
+    return run(std::move(args), out);
+  }
+
+  exit_code run(std::vector<std::string> args, std::ostream& to) {
     auto x = parse(args);
     CAF_REQUIRE(x);
     x.value().connection.address = {"127.0.0.1", port};
-    out.str("");
     err.str("");
-    context ctx{x.value().connection, out, err};
+    context ctx{x.value().connection, to, err};
     return x.value().run(ctx);
   }
 
@@ -309,18 +346,19 @@ CAF_TEST(run prints the id and waits for the end) {
 
 CAF_TEST(watch goes on after the node was away) {
   CAF_REQUIRE(submit(noop_line(1) + noop_line(2)) == exit_code::success);
-  std::thread killer{[this] {
-    while (store.looks < 2)
-      std::this_thread::yield();
+  awaited_output shown;
+  std::thread killer{[&] {
+    shown.wait_for("1.1.2 waiting");
     node.reset();
     store.end_all(proto::SUCCEEDED);
-    std::this_thread::sleep_for(300ms); // An outage that is worth the name.
+    shown.wait_for("reconnecting");
     start();
   }};
-  auto code = run({"watch"});
+  std::ostream to{&shown};
+  auto code = run({"watch"}, to);
   killer.join();
   CAF_CHECK(code == exit_code::success);
-  auto text = out.str();
+  auto text = shown.text();
   for (auto part : {"1.1.1 waiting", "reconnecting: no cluster reached",
                     "connected again", "1.1.2 succeeded"})
     CAF_CHECK(text.find(part) != std::string::npos);
