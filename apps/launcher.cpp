@@ -3,9 +3,9 @@
 
 #include "apps/launcher.hpp"
 
+#include "apps/launcher_channel.hpp"
 #include "apps/launcher_command.hpp"
 #include "apps/process_tree.hpp"
-#include "runtime/launch/frame.hpp"
 #include "runtime/utf8.hpp"
 
 #include <fcntl.h>
@@ -13,14 +13,12 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <limits>
 #include <map>
 #include <set>
@@ -34,10 +32,6 @@ namespace {
 using namespace std::chrono_literals;
 
 using clock = std::chrono::steady_clock;
-
-/// While this much waits for the node, progress pipes are not read: a slow node
-/// slows its commands down instead of filling the memory.
-constexpr size_t outbox_limit = size_t{4} << 20;
 
 /// How long a process that is no longer known to belong to a command may keep
 /// its progress pipe open.
@@ -77,13 +71,13 @@ proto::LaunchEvent exited(const launcher_command& command) {
 class launcher {
 public:
   launcher(int socket, int signals, rlimit open_files)
-    : socket_(socket),
+    : node_(socket),
       signals_(signals),
       open_files_(open_files) {}
 
   /// Serves the node until it is gone.
   void run() {
-    while (connected_)
+    while (node_.connected())
       turn();
   }
 
@@ -94,7 +88,7 @@ private:
     auto fds = poll_set();
     auto n = poll(fds.data(), fds.size(), poll_timeout());
     if (n < 0 && errno != EINTR)
-      return disconnect("poll failed");
+      return node_.disconnect("poll failed");
     if (fds[0].revents & (POLLIN | POLLHUP | POLLERR))
       read_requests();
     for (auto& [id, x] : commands_)
@@ -103,7 +97,7 @@ private:
       reap();
     act_on_time();
     finish_commands();
-    write_events();
+    node_.flush();
   }
 
   std::vector<pollfd> poll_set() const {
@@ -111,12 +105,12 @@ private:
     auto add = [&](int fd, int events) {
       result.push_back({fd, static_cast<short>(events), 0});
     };
-    add(socket_, POLLIN | (outbox_.empty() ? 0 : POLLOUT));
+    add(node_.socket(), node_.poll_events());
     add(signals_, POLLIN);
     for (auto& [id, x] : commands_) {
       if (x.exec_status)
         add(x.exec_status.get(), POLLIN);
-      if (x.progress && !is_congested())
+      if (x.progress && !node_.is_congested())
         add(x.progress.get(), POLLIN);
     }
     return result;
@@ -126,7 +120,7 @@ private:
     auto first = clock::time_point::max();
     for (auto& [id, x] : commands_) {
       first = std::min(first, x.kill_at.value_or(first));
-      if (!is_congested())
+      if (!node_.is_congested())
         first = std::min(first, x.drain_until.value_or(first));
     }
     if (first == clock::time_point::max())
@@ -136,81 +130,31 @@ private:
     return static_cast<int>(std::clamp<int64_t>(wait.count(), 0, 60'000));
   }
 
-  // -- the node ---------------------------------------------------------------
-
-  void disconnect(const char* why) {
-    if (connected_ && why)
-      std::fprintf(stderr, "%s: %s\n", launcher_name, why);
-    connected_ = false;
-  }
+  // -- requests ---------------------------------------------------------------
 
   void read_requests() {
-    std::array<char, 65536> buffer;
-    auto n = recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-      return;
-    if (n <= 0)
-      return disconnect(nullptr);
-    reader_.append({buffer.data(), static_cast<size_t>(n)});
-    while (connected_) {
-      auto frame = reader_.next();
-      if (!frame)
-        return disconnect("the node sent garbage");
-      if (!frame.value())
-        return;
-      handle(*frame.value());
-    }
+    for (auto& x : node_.receive())
+      if (node_.connected())
+        handle(x);
   }
 
-  void handle(std::string_view frame) {
-    proto::LaunchRequest x;
-    auto size = static_cast<int>(frame.size());
-    if (!x.ParseFromArray(frame.data(), size))
-      return disconnect("the node sent garbage");
+  void handle(const proto::LaunchRequest& x) {
     if (x.has_start())
       start(x.start());
     else if (x.has_stop())
       stop(x.stop());
     else
-      disconnect("the node sent an unknown request");
+      node_.disconnect("the node sent an unknown request");
   }
-
-  void send_event(const proto::LaunchEvent& x) {
-    // Lines are cut and reasons are short: an event always fits a frame.
-    static_cast<void>(append_frame(outbox_, x));
-  }
-
-  void write_events() {
-    while (connected_ && sent_ < outbox_.size()) {
-      auto n = send(socket_, outbox_.data() + sent_, outbox_.size() - sent_,
-                    MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (n < 0 && errno == EAGAIN)
-        break;
-      if (n < 0 && errno != EINTR)
-        return disconnect(nullptr);
-      sent_ += n > 0 ? static_cast<size_t>(n) : 0;
-    }
-    // Seldom, so that a large outbox is not moved for each little write.
-    if (sent_ == outbox_.size() || sent_ > outbox_limit / 4) {
-      outbox_.erase(0, sent_);
-      sent_ = 0;
-    }
-  }
-
-  bool is_congested() const {
-    return outbox_.size() - sent_ > outbox_limit;
-  }
-
-  // -- requests ---------------------------------------------------------------
 
   void start(const proto::StartCommand& x) {
     if (commands_.contains(x.id()))
-      return disconnect("the node used an id twice");
+      return node_.disconnect("the node used an id twice");
     auto command = start_command(x, open_files_);
     if (command)
       commands_.emplace(x.id(), std::move(command).value());
     else
-      send_event(not_started(x.id(), command.error().message));
+      node_.send(not_started(x.id(), command.error().message));
   }
 
   void stop(const proto::StopCommand& x) {
@@ -239,7 +183,7 @@ private:
   void read_pipes(launcher_command& x) {
     if (x.exec_status)
       check_exec(x);
-    if (x.progress && !x.exec_status && !is_congested())
+    if (x.progress && !x.exec_status && !node_.is_congested())
       read_progress(x);
   }
 
@@ -250,7 +194,7 @@ private:
     proto::LaunchEvent event;
     event.mutable_started()->set_id(x.id);
     event.mutable_started()->set_pid(x.pid);
-    send_event(event);
+    node_.send(event);
     if (x.wants_term && !x.end)
       terminate(x);
   }
@@ -283,7 +227,7 @@ private:
       event.mutable_line()->set_id(x.id);
       event.mutable_line()->set_text(line.text);
       event.mutable_line()->set_truncated(line.truncated);
-      send_event(event);
+      node_.send(event);
     }
   }
 
@@ -369,7 +313,7 @@ private:
     for (auto i = commands_.begin(); i != commands_.end();) {
       auto& x = i->second;
       if (x.end && is_over(x)) {
-        send_event(x.failure.empty() ? exited(x)
+        node_.send(x.failure.empty() ? exited(x)
                                      : not_started(x.id, x.failure));
         i = commands_.erase(i);
       } else {
@@ -389,7 +333,7 @@ private:
       check_exec(x);
     if (!x.progress)
       return true;
-    if (is_congested())
+    if (node_.is_congested())
       return false;
     if (!x.drain_until)
       x.drain_until = clock::now() + drain_time;
@@ -403,15 +347,10 @@ private:
 
   // -- member variables -------------------------------------------------------
 
-  int socket_;
+  launcher_channel node_;
   int signals_;
   /// What commands get that have no limit of their own.
   rlimit open_files_;
-  bool connected_ = true;
-  frame_reader reader_;
-  /// Frames for the node; the first `sent_` bytes are sent.
-  std::string outbox_;
-  size_t sent_ = 0;
   std::map<uint64_t, launcher_command> commands_;
   /// Ids of commands of which killed strays may not be dead yet.
   std::set<std::string> strays_of_;
