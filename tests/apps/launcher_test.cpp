@@ -127,6 +127,10 @@ CAF_TEST(what cannot be executed says why) {
   x.set_argv(0, "no-such-program-in-path");
   CAF_CHECK_EQUAL(not_started(x), "cannot execute 'no-such-program-in-path': No"
                                   " such file or directory");
+  x.set_argv(0, "/no/gr\xC3\xBC\xFFn");
+  CAF_CHECK_EQUAL(not_started(x),
+                  "cannot execute '/no/gr\xC3\xBC\xEF\xBF\xBDn':"
+                  " No such file or directory");
   x.set_argv(0, folder.path());
   CAF_CHECK_EQUAL(not_started(x), "cannot execute '" + folder.path().string()
                                     + "': Permission denied");
