@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// How long reports are waited for when nothing runs any more.
-constexpr auto last_words = 2s;
+constexpr auto report_patience = 2s;
 
 std::chrono::nanoseconds read_boot_time() {
   timespec x{};
@@ -37,6 +37,7 @@ void executor_state::init(executor_options xs, executor_managers ms_) {
   rng.seed(options.seed != 0 ? options.seed : std::random_device{}());
   paths.data_dir = options.data_dir;
   retire_attempt_folders(paths);
+  inherited = take_last_words(paths.data_dir);
   files = options.threads ? self->spawn<caf::detached>(executor_files, paths)
                           : self->spawn(executor_files, paths);
   starters = options.starters;
@@ -151,12 +152,24 @@ void executor_state::quit_if_done(time_point now) {
   if (live.empty() && !idle_since)
     idle_since = now;
   auto told = live.empty() && table.finished() == 0;
-  auto waited = idle_since && now - *idle_since >= last_words;
+  auto waited = idle_since && now - *idle_since >= report_patience;
   if (!told && !waited && now < stop_deadline)
     return;
   if (!live.empty())
     log::warn("{} quits while {} attempts still run", name, live.size());
+  leave_words();
   self->quit(stop_reason);
+}
+
+void executor_state::leave_words() {
+  auto words = table.unacknowledged();
+  words.insert(words.end(), inherited.begin(), inherited.end());
+  if (words.empty())
+    return;
+  log::info("{} leaves the ends of {} attempts to its next start: no manager "
+            "has acknowledged them",
+            name, words.size());
+  leave_last_words(paths.data_dir, words);
 }
 
 executor_state::ms executor_state::tick_interval() const {

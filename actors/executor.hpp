@@ -5,6 +5,7 @@
 
 #include "actors/executor_files.hpp"
 #include "actors/executor_options.hpp"
+#include "actors/last_words.hpp"
 #include "actors/messages.hpp"
 #include "actors/task_run.hpp"
 #include "runtime/task/attempt_table.hpp"
@@ -257,6 +258,9 @@ struct executor_state {
   /// Has output removed that is beyond the bounds.
   void prune_logs();
 
+  /// Leaves what no manager knows to the next incarnation.
+  void leave_words();
+
   /// Quits if the node stops and all is done that can be done.
   void quit_if_done(time_point now);
 
@@ -291,6 +295,9 @@ struct executor_state {
 
   /// Attempts that have a folder to be removed.
   std::unordered_set<attempt_key> with_folder;
+
+  /// What an earlier incarnation left to be said, until a manager knows it.
+  last_words inherited;
 
   connection link;
 

@@ -110,6 +110,8 @@ void executor_state::greet(directory_actor x) {
   hello.set_host(host_name());
   hello.set_pid(static_cast<uint64_t>(::getpid()));
   table.fill(hello);
+  for (auto& end : inherited)
+    *hello.add_finishes() = end;
   auto epoch = link.epoch;
   auto asked = options.boot_time();
   self
@@ -141,6 +143,7 @@ void executor_state::on_welcome(const proto::Welcome& x,
     lose("the manager gave no handles");
     return;
   }
+  inherited.clear();
   link.state = phase::connected;
   link.scheduler = scheduler;
   link.tracker = tracker;

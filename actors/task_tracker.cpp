@@ -73,7 +73,9 @@ void task_tracker_state::propose(proto::Command x, outcome_handler f) {
 
 caf::result<proto::Welcome> task_tracker_state::on_hello(proto::Hello& x,
                                                          worker_actor& from) {
-  // Registering ends them, too, but knows nothing of them: each costs a try.
+  // Registering ends all that older incarnations held, but knows nothing of
+  // it: each costs a try.
+  take_last_words(x);
   give_up_older({x.node(), x.incarnation()});
   auto promise = self->make_response_promise<proto::Welcome>();
   proto::Command command;
@@ -119,6 +121,23 @@ proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
             name, x.node(), x.incarnation(), x.slots(), said.released_size(),
             x.holds_size(), result.missing_size(), result.obsolete_size());
   return result;
+}
+
+void task_tracker_state::take_last_words(proto::Hello& x) {
+  if (x.finishes_size() == 0)
+    return;
+  proto::FinishCommand ended;
+  ended.mutable_items()->Swap(x.mutable_finishes());
+  worker_key who{x.node(), x.incarnation()};
+  for (auto& item : *ended.mutable_items()) {
+    item.set_reporter(x.node());
+    // So that nobody gives it up. Should this end be lost, registering ends it.
+    auto key = to_attempt_key(item.id(), item.attempt());
+    if (auto* held = book.find(key);
+        held && held->worker.node == who.node && held->worker < who)
+      book.erase(key);
+  }
+  judge(std::move(ended));
 }
 
 void task_tracker_state::give_up_older(const worker_key& x) {

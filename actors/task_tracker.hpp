@@ -127,6 +127,9 @@ struct task_tracker_state {
   /// Waits for *who* to confirm a lease that is in the book.
   void watch(const attempt_key& key, const worker_key& who);
 
+  /// Takes the ends that an older incarnation of the node left to be told.
+  void take_last_words(proto::Hello& x);
+
   /// Ends what older incarnations of the node held: a new one that lives
   /// proves that they do not.
   void give_up_older(const worker_key& x);

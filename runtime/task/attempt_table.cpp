@@ -4,6 +4,7 @@
 #include "runtime/task/attempt_table.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace coppice {
 
@@ -122,6 +123,15 @@ void attempt_table::fill(proto::Hello& x) const {
     assign_ref(*x.add_holds(), key);
   for (auto& [key, unused] : finished_)
     assign_ref(*x.add_holds(), key);
+}
+
+std::vector<proto::FinishCommand::Item> attempt_table::unacknowledged() const {
+  std::map<attempt_key, proto::FinishCommand::Item> ordered{finished_.begin(),
+                                                            finished_.end()};
+  std::vector<proto::FinishCommand::Item> result;
+  for (auto& [key, item] : ordered)
+    result.push_back(std::move(item));
+  return result;
 }
 
 bool attempt_table::holds(const attempt_key& key) const {

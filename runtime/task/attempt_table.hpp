@@ -96,6 +96,9 @@ public:
   /// Writes what is held into *x*.
   void fill(proto::Hello& x) const;
 
+  /// Returns the ends that are not acknowledged, in order.
+  std::vector<proto::FinishCommand::Item> unacknowledged() const;
+
   /// Returns whether *key* is held, running or finished.
   bool holds(const attempt_key& key) const;
 

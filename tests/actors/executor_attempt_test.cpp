@@ -179,4 +179,49 @@ CAF_TEST(a worker that is stopped does not wait for ever) {
   CAF_CHECK(!is_alive());
 }
 
+CAF_TEST(what no manager acknowledged is left to the next start) {
+  start();
+  assign({make(key(1), "noop"), make(key(2), "fake")});
+  script->answers_reports = false;
+  assign({make(key(3), "noop")});
+  self->send_exit(aut, caf::exit_reason::user_shutdown);
+  consume_messages();
+  runs.at(key(2))->say(run_ended{failed("signal_15", "")});
+  pass(5s);
+  CAF_REQUIRE(!is_alive());
+  CAF_CHECK_EQUAL(script->hellos.back().finishes_size(), 0);
+  script->welcome.mutable_error()->set_message("not now");
+  start();
+  auto told = script->hellos.back();
+  CAF_REQUIRE_EQUAL(told.finishes_size(), 2);
+  CAF_CHECK_EQUAL(told.finishes(0).attempt(), 1u);
+  CAF_CHECK_EQUAL(told.finishes(0).reason(), proto::NODE_STOPPED);
+  CAF_CHECK(to_attempt_key(told.finishes(0).id(), 1) == key(2));
+  CAF_CHECK_EQUAL(told.finishes(1).outcome(), proto::SUCCEEDED);
+  CAF_CHECK_EQUAL(told.holds_size(), 0);
+  // Until it is welcomed, and not once more.
+  auto greetings = script->hellos.size();
+  pass(5s);
+  CAF_REQUIRE(script->hellos.size() > greetings);
+  CAF_CHECK_EQUAL(script->hellos.back().finishes_size(), 2);
+  script->welcome.clear_error();
+  self->send(aut, directory);
+  consume_messages();
+  self->send(aut, directory);
+  consume_messages();
+  CAF_CHECK_EQUAL(script->hellos.back().finishes_size(), 0);
+}
+
+CAF_TEST(what an unwelcome node was left it leaves again) {
+  proto::FinishCommand::Item end;
+  end.set_attempt(7);
+  leave_last_words(folder.path(), {end});
+  script->welcome.mutable_error()->set_message("not now");
+  start();
+  self->send_exit(aut, caf::exit_reason::user_shutdown);
+  pass(5s);
+  CAF_REQUIRE(!is_alive());
+  CAF_CHECK_EQUAL(take_last_words(folder.path()).size(), 1u);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

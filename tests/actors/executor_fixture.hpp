@@ -191,6 +191,7 @@ struct executor_fixture : test_coordinator_fixture<> {
   }
 
   void start() {
+    *dead = false;
     aut = sys.spawn(executor, options, executor_managers{directory, {}});
     caf::actor_cast<caf::actor>(aut)->attach_functor(
       [flag = dead] { *flag = true; });

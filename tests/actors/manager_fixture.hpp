@@ -204,7 +204,8 @@ struct manager_fixture : test_coordinator_fixture<> {
     return x;
   }
 
-  void hello(const worker_ptr& x, std::vector<proto::AttemptRef> holds = {}) {
+  void hello(const worker_ptr& x, std::vector<proto::AttemptRef> holds = {},
+             std::vector<proto::FinishCommand::Item> finishes = {}) {
     proto::Hello out;
     out.set_node(x->node);
     out.set_incarnation(x->incarnation);
@@ -217,6 +218,8 @@ struct manager_fixture : test_coordinator_fixture<> {
       out.add_labels(label);
     for (auto& ref : holds)
       *out.add_holds() = ref;
+    for (auto& end : finishes)
+      *out.add_finishes() = end;
     x->seen = 0;
     auto say_it = [=, to = front](caf::event_based_actor* client, int) {
       client->request(to, caf::infinite, out, x->handle)

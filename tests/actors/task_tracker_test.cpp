@@ -21,7 +21,7 @@ struct fixture : manager_fixture {
 
   /// A worker that was given one task.
   worker_ptr leased(const proto::TaskSpec& spec = noop()) {
-    auto worker = connect();
+    auto worker = connect("n1", incarnation);
     id = submit(spec);
     pull(worker, 1);
     demand(worker->got.size() == 1, "no task was assigned");
@@ -239,6 +239,48 @@ CAF_TEST(a stop in good order costs no try of what ran) {
   CAF_CHECK_EQUAL(found.state(), proto::WAITING);
   CAF_CHECK_EQUAL(found.tries(), 0u);
   CAF_CHECK_EQUAL(found.attempts(0).reason(), proto::NODE_STOPPED);
+}
+
+CAF_TEST(
+  what a node could tell nobody when it was stopped comes with its hello) {
+  for (auto knows_it : {true, false}) {
+    auto worker = leased();
+    if (knows_it) {
+      alive(worker, worker->got);
+    } else {
+      stop();
+      start();
+    }
+    auto end = ending(worker->got[0], proto::FAILED);
+    end.set_reason(proto::NODE_STOPPED);
+    auto entries = disk->last_index();
+    auto next = make_worker("n1", ++incarnation);
+    hello(next, {}, {end});
+    CAF_CHECK(!next->welcome.has_error());
+    auto found = task(id);
+    CAF_CHECK_EQUAL(found.state(), proto::WAITING);
+    CAF_CHECK_EQUAL(found.tries(), 0u);
+    CAF_CHECK_EQUAL(found.attempts(0).reason(), proto::NODE_STOPPED);
+    CAF_CHECK_EQUAL(judgements_after(entries), 1);
+    cancel(id);
+  }
+}
+
+CAF_TEST(a result that nobody heard is not lost) {
+  auto worker = leased();
+  auto next = make_worker("n1", 2);
+  hello(next, {}, {ending(worker->got[0], proto::SUCCEEDED)});
+  CAF_CHECK_EQUAL(task(id).state(), proto::SUCCEEDED);
+}
+
+CAF_TEST(last words on an attempt of another node are refused) {
+  auto worker = leased();
+  alive(worker, worker->got);
+  hello(make_worker("n2"), {}, {ending(worker->got[0], proto::SUCCEEDED)});
+  CAF_CHECK_EQUAL(fenced("n2"), 0u); // It did not exist then.
+  CAF_CHECK_EQUAL(task(id).state(), proto::RUNNING);
+  pass(1500ms);
+  CAF_CHECK_EQUAL(task(id).attempts(0).reason(), proto::LEASE_EXPIRED);
 }
 
 CAF_TEST(an old incarnation is refused) {

@@ -150,6 +150,24 @@ CAF_TEST(all that is not acknowledged is news again on a new connection) {
   CAF_CHECK(aut.acknowledged(2) == std::vector{key(2)});
 }
 
+CAF_TEST(what is not acknowledged is known in order) {
+  for (auto sequence : {3, 1, 2}) {
+    aut.admit(key(static_cast<uint64_t>(sequence)));
+    aut.finish(key(static_cast<uint64_t>(sequence)), done());
+  }
+  aut.admit(key(4));
+  auto open = aut.unacknowledged();
+  CAF_REQUIRE_EQUAL(open.size(), 3u);
+  CAF_CHECK_EQUAL(open[0].id().sequence(), 1u);
+  CAF_CHECK_EQUAL(open[2].id().sequence(), 3u);
+  proto::Report report;
+  report.set_number(1);
+  aut.fill(report);
+  CAF_CHECK_EQUAL(aut.unacknowledged().size(), 3u);
+  aut.acknowledged(1);
+  CAF_CHECK(aut.unacknowledged().empty());
+}
+
 CAF_TEST(a stop that comes first waits for its attempt) {
   CAF_CHECK(aut.stop_early(key(1), proto::CANCEL_REQUESTED));
   CAF_CHECK(aut.admit(key(1)) == verdict::stopped);
