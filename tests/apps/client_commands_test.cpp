@@ -15,6 +15,7 @@
 #include <thread>
 
 using namespace coppice;
+using namespace std::chrono_literals;
 
 using test::fake_node;
 
