@@ -43,6 +43,8 @@ void group_state::start_replicator() {
     = std::integral_constant<caf::spawn_options, caf::detached + caf::linked>;
   using ordinary = std::integral_constant<caf::spawn_options, caf::linked>;
   replicator = options.threads ? start(detached{}) : start(ordinary{});
+  // Not by the link: who is sent an exit by an actor is not linked to it then.
+  self->monitor(replicator);
   self->send(replicator, caf::actor_cast<lead_listener>(self));
   if (contacts.links)
     self->send(contacts.links,
