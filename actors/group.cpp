@@ -125,6 +125,9 @@ group_impl::behavior_type group(group_impl::stateful_pointer<group_state> self,
   self->state.init(std::move(options), std::move(contacts), std::move(log),
                    std::move(store));
   self->set_exit_handler([self](caf::exit_msg& x) { self->state.on_exit(x); });
+  self->set_down_handler([self](const caf::down_msg& x) {
+    self->quit(x.reason); // Of the replicator.
+  });
   return {
     [self](const lead_change& x) { self->state.on_lead(x); },
     [self](atom::retire, uint64_t number) { self->state.on_retire(number); },
