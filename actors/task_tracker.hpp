@@ -42,8 +42,8 @@ struct task_tracker_options {
 };
 
 /// The state of the TASK_TRACKER of one shard: follows what was leased, by the
-/// reports of the workers and the three clocks; knows every task. Following and
-/// answering clients are a file each.
+/// reports of the workers and the three clocks; knows every task. What it has
+/// to do with clocks, with workers and with clients is a file each.
 struct task_tracker_state {
   // -- member types -----------------------------------------------------------
 
@@ -83,7 +83,15 @@ struct task_tracker_state {
   result<> init(task_tracker_options xs, std::shared_ptr<const tables> db,
                 state_replicator_actor log);
 
-  // -- handlers: workers and leases (task_tracker.cpp) ------------------------
+  // -- handlers: leases and clocks (task_tracker.cpp) -------------------------
+
+  void on_granted(granted_leases& xs);
+
+  void on_undelivered(const undelivered_leases& xs);
+
+  void on_tick();
+
+  // -- handlers: workers (task_tracker_workers.cpp) ---------------------------
 
   caf::result<proto::Welcome> on_hello(proto::Hello& x, worker_actor& from);
 
@@ -93,13 +101,7 @@ struct task_tracker_state {
 
   proto::CheckpointChunk on_load(const proto::LoadCheckpoint& x);
 
-  void on_granted(granted_leases& xs);
-
-  void on_undelivered(const undelivered_leases& xs);
-
   void on_down(const caf::down_msg& x);
-
-  void on_tick();
 
   // -- handlers: clients (task_tracker_clients.cpp) ---------------------------
 
@@ -119,32 +121,14 @@ struct task_tracker_state {
 
   caf::result<proto::Reply> read_log(proto::LogRequest& x);
 
-  // -- parts: workers and leases ----------------------------------------------
-
-  proto::Welcome welcome(const proto::Hello& x, worker_actor& from,
-                         const proto::RegisterOutcome& said);
+  // -- parts: leases and clocks -----------------------------------------------
 
   /// Waits for *who* to confirm a lease that is in the book.
   void watch(const attempt_key& key, const worker_key& who);
 
-  /// Takes the ends that an older incarnation of the node left to be told.
-  void take_last_words(proto::Hello& x);
-
-  /// Ends what older incarnations of the node held: a new one that lives
-  /// proves that they do not.
-  void give_up_older(const worker_key& x);
-
-  /// Forgets older incarnations of the node: the tables say that they are dead.
-  void bury_older(const worker_key& x);
-
-  /// Compares what a node holds with what is leased to it.
-  void reconcile(const proto::Hello& x, proto::Welcome& out);
-
-  /// Judges attempts that are over, whatever their nodes say.
-  void give_up(const std::vector<verdict>& xs);
-
-  /// Proposes the ends of attempts that the leader itself judged.
-  void judge(proto::FinishCommand items);
+  /// Proposes *x* and calls *f* with the outcome, or with an error if the log
+  /// is gone. There is no deadline: what is applied late must be known as well.
+  void propose(proto::Command x, outcome_handler f);
 
   /// Proposes the ends of attempts, takes note of what became of them, and
   /// calls *f*.
@@ -157,14 +141,13 @@ struct task_tracker_state {
   /// @param due_ms End of its pause, 0 if there is none.
   void waits(const task_id& id, int64_t due_ms);
 
-  /// Proposes *x* and calls *f* with the outcome, or with an error if the log
-  /// is gone. There is no deadline: what is applied late must be known as well.
-  void propose(proto::Command x, outcome_handler f);
+  /// Judges attempts that are over, whatever their nodes say.
+  void give_up(const std::vector<verdict>& xs);
+
+  /// Proposes the ends of attempts that the leader itself judged.
+  void judge(proto::FinishCommand items);
 
   void expire(const std::vector<lease_book::expiry>& xs);
-
-  void stop_attempt(const worker_key& where, const attempt_key& key,
-                    proto::Reason why);
 
   /// Gives up leases that their node never confirmed: the assignment is lost.
   void give_up_unconfirmed();
@@ -174,7 +157,28 @@ struct task_tracker_state {
 
   void mark_ready(const std::vector<ready_queue>& xs);
 
+  // -- parts: workers ---------------------------------------------------------
+
   worker* find_worker(const std::string& node, uint64_t incarnation);
+
+  void stop_attempt(const worker_key& where, const attempt_key& key,
+                    proto::Reason why);
+
+  /// Takes the ends that an older incarnation of the node left to be told.
+  void take_last_words(proto::Hello& x);
+
+  /// Ends what older incarnations of the node held: a new one that lives
+  /// proves that they do not.
+  void give_up_older(const worker_key& x);
+
+  proto::Welcome welcome(const proto::Hello& x, worker_actor& from,
+                         const proto::RegisterOutcome& said);
+
+  /// Forgets older incarnations of the node: the tables say that they are dead.
+  void bury_older(const worker_key& x);
+
+  /// Compares what a node holds with what is leased to it.
+  void reconcile(const proto::Hello& x, proto::Welcome& out);
 
   // -- parts: clients ---------------------------------------------------------
 

@@ -1,0 +1,250 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The part of the TASK_TRACKER that speaks to workers.
+
+#include "actors/replies.hpp"
+#include "actors/task_tracker.hpp"
+#include "runtime/log.hpp"
+#include "runtime/task/judgement.hpp"
+#include "runtime/task/reconcile.hpp"
+#include "storage/task_query.hpp"
+#include "storage/task_tables.hpp"
+
+#include <set>
+#include <utility>
+
+namespace coppice {
+
+// -- connections --------------------------------------------------------------
+
+task_tracker_state::worker*
+task_tracker_state::find_worker(const std::string& node, uint64_t incarnation) {
+  auto i = workers.find(node);
+  return i != workers.end() && i->second.incarnation == incarnation ? &i->second
+                                                                    : nullptr;
+}
+
+void task_tracker_state::stop_attempt(const worker_key& where,
+                                      const attempt_key& key,
+                                      proto::Reason why) {
+  auto* w = find_worker(where.node, where.incarnation);
+  if (!w || !w->connected)
+    return;
+  proto::StopAttempts order;
+  order.set_reason(why);
+  assign_ref(*order.add_refs(), key);
+  self->send(w->handle, std::move(order));
+}
+
+void task_tracker_state::on_down(const caf::down_msg& x) {
+  for (auto& [node, w] : workers) {
+    if (!w.connected || w.handle.address() != x.source)
+      continue;
+    // No proof of death: its leases live on until they end.
+    w.connected = false;
+    log::warn("{} lost the connection to node {}: {} leases wait for it", name,
+              node, book.count({node, w.incarnation}));
+  }
+}
+
+// -- hello --------------------------------------------------------------------
+
+caf::result<proto::Welcome> task_tracker_state::on_hello(proto::Hello& x,
+                                                         worker_actor& from) {
+  // Registering ends all that older incarnations held, but knows nothing of
+  // it: each costs a try.
+  take_last_words(x);
+  give_up_older({x.node(), x.incarnation()});
+  auto promise = self->make_response_promise<proto::Welcome>();
+  proto::Command command;
+  auto& out = *command.mutable_register_();
+  out.set_node(x.node());
+  out.set_incarnation(x.incarnation());
+  *out.mutable_kinds() = x.kinds();
+  *out.mutable_labels() = x.labels();
+  out.set_slots(x.slots());
+  out.set_host(x.host());
+  out.set_pid(x.pid());
+  auto hello = std::make_shared<proto::Hello>(std::move(x));
+  propose(std::move(command),
+          [this, hello, from, promise](proto::Outcome& outcome) mutable {
+            if (outcome.has_error())
+              *outcome.mutable_register_()->mutable_error() = outcome.error();
+            promise.deliver(welcome(*hello, from, outcome.register_()));
+          });
+  return promise;
+}
+
+proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
+                                           worker_actor& from,
+                                           const proto::RegisterOutcome& said) {
+  proto::Welcome result;
+  result.set_lease_ms(options.lease.count());
+  if (said.has_error()) {
+    *result.mutable_error() = said.error();
+    log::warn("{} refuses node {}: {}", name, x.node(), said.error().message());
+    return result;
+  }
+  bury_older({x.node(), x.incarnation()});
+  for (auto i = 0; i < said.fates_size(); ++i)
+    if (said.fates(i).state() == proto::WAITING)
+      waits(from_ref(said.released(i)), said.fates(i).due_ms());
+  auto& w = workers[x.node()];
+  w = worker{from, x.incarnation(), x.connection(), true, wall_clock_ms()};
+  self->monitor(from);
+  book.heard({x.node(), x.incarnation()}, self->clock().now());
+  reconcile(x, result);
+  log::info("{} welcomes node {} (incarnation {}, {} slots): {} released, it "
+            "holds {}, {} missing, {} obsolete",
+            name, x.node(), x.incarnation(), x.slots(), said.released_size(),
+            x.holds_size(), result.missing_size(), result.obsolete_size());
+  return result;
+}
+
+void task_tracker_state::take_last_words(proto::Hello& x) {
+  if (x.finishes_size() == 0)
+    return;
+  proto::FinishCommand ended;
+  ended.mutable_items()->Swap(x.mutable_finishes());
+  worker_key who{x.node(), x.incarnation()};
+  for (auto& item : *ended.mutable_items()) {
+    item.set_reporter(x.node());
+    // So that nobody gives it up. Should this end be lost, registering ends it.
+    auto key = to_attempt_key(item.id(), item.attempt());
+    if (auto* held = book.find(key);
+        held && held->worker.node == who.node && held->worker < who)
+      book.erase(key);
+  }
+  judge(std::move(ended));
+}
+
+void task_tracker_state::give_up_older(const worker_key& x) {
+  std::vector<verdict> lost;
+  auto i = holders.lower_bound({x.node, 0});
+  for (; i != holders.end() && *i < x; ++i)
+    for (auto& key : book.held_by(*i))
+      lost.push_back({key, proto::NODE_GONE});
+  if (!lost.empty())
+    log::warn("{} gives {} attempts of node {} up: it has started again", name,
+              lost.size(), x.node);
+  give_up(lost);
+}
+
+void task_tracker_state::bury_older(const worker_key& x) {
+  auto i = holders.lower_bound({x.node, 0});
+  while (i != holders.end() && *i < x) {
+    book.node_gone(*i);
+    i = holders.erase(i);
+  }
+}
+
+void task_tracker_state::reconcile(const proto::Hello& x, proto::Welcome& out) {
+  std::set<attempt_key> held;
+  for (auto& ref : x.holds())
+    held.insert(to_attempt_key(ref));
+  leased_attempts leased;
+  auto read = store->read([&](const table_view& view, uint64_t) {
+    for (auto& lease : get_leases_of(view, x.node()))
+      leased[{lease.task, lease.attempt}] = lease.cancel_requested;
+  });
+  if (!read) {
+    set_error(*out.mutable_error(), read.error());
+    return;
+  }
+  auto said = coppice::reconcile(held, leased);
+  proto::FinishCommand ended;
+  for (auto& key : said.missing) {
+    assign_ref(*out.add_missing(), key);
+    *ended.add_items() = judge_missing(key, book.find(key));
+  }
+  for (auto& key : said.obsolete) {
+    assign_ref(*out.add_obsolete(), key);
+    *ended.add_items() = judge_obsolete(key, x.node());
+  }
+  for (auto& key : said.cancelled)
+    assign_ref(*out.add_cancelled(), key);
+  judge(std::move(ended));
+}
+
+// -- reports ------------------------------------------------------------------
+
+caf::result<proto::ReportAck> task_tracker_state::on_report(proto::Report& x) {
+  proto::ReportAck ack;
+  ack.set_number(x.number());
+  auto* w = find_worker(x.node(), x.incarnation());
+  if (!w) {
+    set_error(*ack.mutable_error(),
+              {ec::not_found, "this leader does not know node " + x.node()
+                                + ": say hello first"});
+    return ack;
+  }
+  auto now = self->clock().now();
+  w->heard_ms = wall_clock_ms();
+  book.heard({x.node(), x.incarnation()}, now);
+  for (auto& report : *x.mutable_attempts()) {
+    auto key = to_attempt_key(report.ref());
+    if (!book.find(key)) {
+      stop_attempt({x.node(), x.incarnation()}, key, proto::LEASE_EXPIRED);
+      continue;
+    }
+    book.started(key, report.started_ms(), now);
+    if (report.has_progress())
+      book.progress(key, std::move(*report.mutable_progress()), now);
+  }
+  if (x.finishes_size() == 0)
+    return ack;
+  proto::FinishCommand ended;
+  ended.mutable_items()->Swap(x.mutable_finishes());
+  for (auto& item : *ended.mutable_items())
+    item.set_reporter(x.node());
+  auto promise = self->make_response_promise<proto::ReportAck>();
+  propose_ends(std::move(ended),
+               [ack, promise](proto::Outcome& outcome) mutable {
+                 if (outcome.has_error())
+                   *ack.mutable_error() = outcome.error();
+                 promise.deliver(std::move(ack));
+               });
+  return promise;
+}
+
+// -- checkpoints --------------------------------------------------------------
+
+caf::result<proto::CheckpointOutcome>
+task_tracker_state::on_save(proto::SaveCheckpoint& x) {
+  auto promise = self->make_response_promise<proto::CheckpointOutcome>();
+  auto key = to_attempt_key(x.chunk().id(), x.chunk().attempt());
+  if (auto* held = book.find(key); x.chunk().last() && held)
+    if (x.chunk().progress().changed_ms() == 0)
+      *x.mutable_chunk()->mutable_progress() = held->progress;
+  proto::Command command;
+  command.mutable_checkpoint()->Swap(x.mutable_chunk());
+  propose(std::move(command), [promise](proto::Outcome& outcome) mutable {
+    if (outcome.has_error())
+      *outcome.mutable_checkpoint()->mutable_error() = outcome.error();
+    promise.deliver(std::move(*outcome.mutable_checkpoint()));
+  });
+  return promise;
+}
+
+proto::CheckpointChunk
+task_tracker_state::on_load(const proto::LoadCheckpoint& x) {
+  proto::CheckpointChunk result;
+  auto task = from_ref(x.ref().task());
+  checkpoint_name which{x.head().attempt(), x.head().version()};
+  auto read = store->read([&](const table_view& view, uint64_t) {
+    auto chunk = get_chunk(view, task, which, x.chunk());
+    return chunk ? std::optional{std::string{*chunk}} : std::nullopt;
+  });
+  if (!read)
+    set_error(*result.mutable_error(), read.error());
+  else if (!read.value())
+    set_error(*result.mutable_error(),
+              {ec::not_found, "this checkpoint of task " + to_string(task)
+                                + " is not there any more"});
+  else
+    result.set_data(std::move(*read.value()));
+  return result;
+}
+
+} // namespace coppice
