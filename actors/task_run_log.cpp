@@ -18,15 +18,17 @@ namespace coppice {
 result<unique_fd> open_log_file(const std::filesystem::path& file) {
   constexpr auto flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
   std::error_code err;
-  // The worker removes folders that became empty, perhaps this very moment.
+  // The worker removes folders that became empty, perhaps this very moment:
+  // between making the folder and opening the file, or in the midst of making.
   for (auto tries = 0; tries < 100; ++tries) {
-    if (std::filesystem::create_directories(file.parent_path(), err); !err) {
-      if (unique_fd fd{::open(file.c_str(), flags, 0640)})
-        return fd;
-      err.assign(errno, std::system_category());
-    }
-    if (err != std::errc::no_such_file_or_directory)
+    if (unique_fd fd{::open(file.c_str(), flags, 0640)})
+      return fd;
+    err.assign(errno, std::system_category());
+    if (errno != ENOENT)
       break;
+    std::error_code why;
+    if (std::filesystem::create_directories(file.parent_path(), why); why)
+      err = why;
   }
   return error{ec::system_failure, "cannot open the log file '" + file.string()
                                      + "': " + err.message()};

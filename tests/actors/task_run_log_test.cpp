@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <thread>
 
 using namespace coppice;
+using namespace std::literals;
 
 namespace {
 
@@ -42,7 +44,8 @@ CAF_TEST(a log is opened while somebody removes its empty folder) {
   auto file = folder.path() / "logs/1.1.1/1.log";
   std::atomic<bool> done = false;
   std::thread remover{[&] {
-    while (!done)
+    // Without a pause it could win a hundred times in a row.
+    for (; !done; std::this_thread::sleep_for(10us))
       ::rmdir(file.parent_path().c_str());
   }};
   auto failures = 0;
