@@ -11,6 +11,13 @@
 
 namespace coppice {
 
+namespace {
+
+/// Pause before it is looked again whether somebody still uses the tables.
+constexpr auto reopen_pause = std::chrono::milliseconds{20};
+
+} // namespace
+
 // -- initialization -----------------------------------------------------------
 
 void group_state::init(group_options xs, group_contacts ys,
@@ -56,6 +63,7 @@ void group_state::start_replicator() {
 // -- handlers -----------------------------------------------------------------
 
 void group_state::on_lead(const lead_change& x) {
+  superseded = x.reopen;
   if (contacts.links)
     self->send(contacts.links, x);
   if (term != 0 && (!x.ready || x.term != term))
@@ -91,6 +99,8 @@ void group_state::on_retire(uint64_t number) {
 }
 
 void group_state::on_exit(const caf::exit_msg& x) {
+  if (superseded && replicator && x.source == replicator.address())
+    return; // See on_down.
   auto is_child = lead.tracker
                   && (x.source == lead.tracker.address()
                       || x.source == lead.scheduler.address());
@@ -105,6 +115,32 @@ void group_state::on_exit(const caf::exit_msg& x) {
   for (auto& [number, former] : retired)
     stop(former, x.reason);
   self->send_exit(replicator, x.reason);
+}
+
+void group_state::on_down(const caf::down_msg& x) {
+  if (!superseded || stopping) {
+    self->quit(x.reason);
+    return;
+  }
+  former_store = std::exchange(store, nullptr);
+  replicator = nullptr;
+  on_reopen();
+}
+
+void group_state::on_reopen() {
+  if (!former_store.expired()) {
+    self->delayed_send(self, reopen_pause, atom::reopen::value);
+    return;
+  }
+  auto opened = options.reopen();
+  if (!opened) {
+    log::error("{} cannot open its tables: {}", name, opened.error().message);
+    self->quit(caf::make_error(caf::sec::runtime_error));
+    return;
+  }
+  store = std::move(opened.value());
+  superseded = false;
+  start_replicator();
 }
 
 void group_state::stop(const lead_info& x, const caf::error& why) {
@@ -125,12 +161,12 @@ group_impl::behavior_type group(group_impl::stateful_pointer<group_state> self,
   self->state.init(std::move(options), std::move(contacts), std::move(log),
                    std::move(store));
   self->set_exit_handler([self](caf::exit_msg& x) { self->state.on_exit(x); });
-  self->set_down_handler([self](const caf::down_msg& x) {
-    self->quit(x.reason); // Of the replicator.
-  });
+  self->set_down_handler(
+    [self](const caf::down_msg& x) { self->state.on_down(x); });
   return {
     [self](const lead_change& x) { self->state.on_lead(x); },
     [self](atom::retire, uint64_t number) { self->state.on_retire(number); },
+    [self](atom::reopen) { self->state.on_reopen(); },
   };
 }
 

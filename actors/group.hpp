@@ -13,6 +13,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,7 +24,8 @@ namespace coppice {
 using group_actor = lead_listener;
 
 /// GROUP with its messages to itself.
-using group_impl = group_actor::extend<caf::reacts_to<atom::retire, uint64_t>>;
+using group_impl = group_actor::extend<caf::reacts_to<atom::retire, uint64_t>,
+                                       caf::reacts_to<atom::reopen>>;
 
 /// What the GROUP is told when it starts.
 struct group_options {
@@ -35,6 +37,8 @@ struct group_options {
   /// How long the children of a former leader live on: to answer those that
   /// they have heard.
   std::chrono::milliseconds grace{200};
+  /// Opens the tables again, after others have come in their place.
+  std::function<result<std::shared_ptr<tables>>()> reopen;
   /// Whether to give the replicator a thread of its own.
   bool threads = true;
 };
@@ -65,7 +69,11 @@ struct group_state {
 
   void on_retire(uint64_t number);
 
+  void on_reopen();
+
   void on_exit(const caf::exit_msg& x);
+
+  void on_down(const caf::down_msg& x);
 
   // -- parts of the handlers --------------------------------------------------
 
@@ -105,9 +113,16 @@ struct group_state {
   uint64_t retirements = 0;
 
   bool stopping = false;
+
+  /// The replicator ends to be started again on the tables that have come.
+  bool superseded = false;
+
+  /// The former tables: nobody may hold them when others are opened.
+  std::weak_ptr<tables> former_store;
 };
 
-/// Runs this manager's part in a group. Ends if a child ends by itself.
+/// Runs this manager's part in a group. Ends if a child ends by itself, but for
+/// a replicator whose tables have been replaced.
 /// @param self The actor itself.
 /// @param options Limits and intervals of all children.
 /// @param contacts Whom to tell.

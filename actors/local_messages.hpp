@@ -6,11 +6,13 @@
 #include "actors/messages.hpp"
 #include "runtime/task/kind_table.hpp"
 #include "runtime/task/task_id.hpp"
+#include "storage/tables_transfer.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/atom.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,7 @@ struct ready_queues {
 
 namespace atom {
 
+using reopen = caf::atom_constant<caf::atom("reopen")>;
 using retire = caf::atom_constant<caf::atom("retire")>;
 using found = caf::atom_constant<caf::atom("found")>;
 using barrier = caf::atom_constant<caf::atom("barrier")>;
@@ -76,8 +79,18 @@ struct lead_change {
   uint64_t leader = 0; ///< Member; 0: unknown.
   /// This member leads, and its tables have all that was acknowledged.
   bool ready = false;
+  /// The last word of a replicator that was too far behind: the leader's tables
+  /// are here now, start another one on what `open_tables` returns.
+  bool reopen = false;
 
   friend bool operator==(const lead_change&, const lead_change&) = default;
+};
+
+/// To the STATE_REPLICATOR, from who makes a copy of its tables for it.
+struct copied_tables {
+  /// Nothing: *why* tells.
+  std::shared_ptr<tables_copy> copy;
+  error why;
 };
 
 /// Is told who leads a group, at first and whenever that changes.
@@ -156,6 +169,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::founding)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::peer_link_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_change)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_listener)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::copied_tables)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::granted_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::undelivered_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::ready_queues)

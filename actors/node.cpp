@@ -9,12 +9,13 @@
 #include "actors/kinds/checksum.hpp"
 #include "actors/kinds/exec_run.hpp"
 #include "actors/launcher_link.hpp"
-#include "actors/net/dialler.hpp"
+#include "actors/net/middleman.hpp"
 #include "actors/peer_links.hpp"
 #include "actors/worker_link.hpp"
 #include "config/data_folder.hpp"
 #include "runtime/log.hpp"
 #include "storage/lmdb_log_store.hpp"
+#include "storage/tables_transfer.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -189,29 +190,37 @@ private:
       return cannot(member.error());
     tables_options options;
     options.environment.map_size_bytes = config_.storage.map_size_bytes;
-    auto db = tables::open(folder / "tables", options);
+    auto reopen = [folder, options]() -> result<std::shared_ptr<tables>> {
+      auto opened = open_tables(folder, options);
+      if (!opened)
+        return opened.as_failure();
+      return std::shared_ptr<tables>{std::move(opened.value())};
+    };
+    auto db = reopen();
     if (!db)
       return cannot(db.error());
     auto log_disk
       = lmdb_log_store::open(folder / "log", config_.storage.map_size_bytes);
     if (!log_disk)
       return cannot(log_disk.error());
-    start_group(member.value(), std::shared_ptr<tables>{std::move(db.value())},
+    group_options group;
+    group.replicate = replication(member.value());
+    group.replicate.dir = folder;
+    group.reopen = std::move(reopen);
+    start_group(std::move(group), std::move(db.value()),
                 std::shared_ptr<log_store>{std::move(log_disk.value())});
     return std::nullopt;
   }
 
-  void start_group(uint64_t member, std::shared_ptr<tables> store,
+  void start_group(group_options options, std::shared_ptr<tables> store,
                    std::shared_ptr<log_store> log_disk) {
-    group_options options;
-    options.replicate = replication(member);
     options.follow.lease = config_.lease.duration;
     options.follow.stop_grace
       = config_.task.term_grace + std::chrono::seconds{5};
     options.accept.max_payload_bytes = config_.task.max_payload_bytes;
     options.blank = log_disk->last_index() == 0 && store->applied() == 0;
     if (config_.cluster.managers.size() > 1)
-      start_peers(member, options.blank, *log_disk);
+      start_peers(options.replicate.raft.id, options.blank, *log_disk);
     group_contacts contacts{directory_, peers_};
     group_ = sys_.spawn(group, std::move(options), std::move(contacts),
                         std::move(log_disk), std::move(store));
@@ -229,7 +238,6 @@ private:
       = config_.task.max_payload_bytes + (size_t{1} << 20);
     options.raft.max_inflight_bytes
       = options.raft.max_inflight_entries * options.raft.max_entry_bytes;
-    options.dir = config_.data.dir;
     options.reserve_bytes = config_.storage.reserve_bytes;
     if (config_.cluster.managers.size() > 1)
       options.tick = std::min(options.tick, group_tick);
@@ -260,7 +268,7 @@ private:
     options.founders = founders(log_disk);
     options.managers = config_.cluster.managers;
     options.make_dialler = [this, patience = options.patience] {
-      return net::spawn_dialler(sys_, patience);
+      return net::spawn_middleman(sys_, patience);
     };
     peers_ = sys_.spawn(peer_links, std::move(options), directory_);
     watch(peers_);
@@ -269,8 +277,9 @@ private:
 
   std::optional<uint16_t> publish() {
     auto& where = config_.node.listen;
-    auto port = sys_.middleman().publish(directory_, where.port,
-                                         where.host.c_str(), true);
+    auto port
+      = net::publish(sys_, caf::actor_cast<caf::strong_actor_ptr>(directory_),
+                     sys_.message_types(directory_), where.host, where.port);
     if (port)
       return *port;
     log::error("{}: cannot listen on {}: {}", config_.where("node.listen"),
@@ -304,7 +313,7 @@ private:
       worker_link_options dial;
       dial.managers = config_.worker.managers;
       link_ = sys_.spawn(worker_link, dial,
-                         net::spawn_dialler(sys_, dial.patience));
+                         net::spawn_middleman(sys_, dial.patience));
       managers.link = link_;
     }
     executor_ = sys_.spawn(executor, std::move(options), std::move(managers));

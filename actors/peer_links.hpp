@@ -52,7 +52,7 @@ struct peer_links_options {
   std::vector<uint64_t> founders;
   /// All managers, this one among them.
   std::vector<node_config::manager_address> managers;
-  /// Makes one who dials for each peer: see `net::spawn_dialler`.
+  /// Makes one who dials for each peer: see `net::spawn_middleman`.
   std::function<caf::io::middleman_actor()> make_dialler;
   /// How long a dial may take, handshake included.
   std::chrono::milliseconds patience{3'000};

@@ -47,8 +47,8 @@ result<> state_replicator_state::init(state_replicator_options xs,
   log_disk = std::move(log);
   store = std::move(db);
   trimmed = store->durable_index();
-  auto started = replica::start(
-    options.raft, *log_disk, {{store->applied(), 0}, {}}, self->clock().now());
+  auto started = replica::start(options.raft, *log_disk, store->position(),
+                                self->clock().now());
   if (!started)
     return started.error();
   member.emplace(std::move(started.value()));
@@ -104,6 +104,10 @@ caf::result<proto::Outcome> state_replicator_state::on_barrier() {
 }
 
 void state_replicator_state::on_peer(proto::PeerMessage& x) {
+  if (x.has_tables_wanted())
+    return on_tables_wanted(x);
+  if (x.has_tables_part())
+    return on_tables_part(x);
   auto ignore = [](const error& why) {
     log::debug("{} ignores a message: {}", name, to_string(why));
   };
@@ -151,13 +155,9 @@ void state_replicator_state::on_tick() {
   auto now = self->clock().now();
   watch_disk();
   store->flush_due(now);
-  auto durable = store->durable_index();
-  if (durable >= trimmed + options.trim_step) {
-    trimmed = durable;
-    if (auto done = member->trim(durable, now); !done)
-      return fail(done.error());
-    stuck = true; // Ends the turn below.
-  }
+  look_after_tables();
+  if (auto done = trim_log(); !done)
+    return fail(done.error());
   if (now >= member->next_timeout()) {
     if (auto done = member->tick(now); !done)
       return fail(done.error());
@@ -266,10 +266,8 @@ void state_replicator_state::end_turn() {
       return fail(ended.error());
     return struggle("log", ended.error());
   }
-  if (ended.value().missing_snapshot && !std::exchange(said_behind, true))
-    log::error("{} is too far behind: the leader's log begins after entry {}, "
-               "where this one ends; it cannot catch up by itself",
-               name, member->last_index());
+  if (auto& offer = ended.value().missing_snapshot)
+    on_behind(*offer);
   if (ended.value().leadership_lost) {
     log::warn("{} lost the lead; the term is {} now", name, ended.value().term);
     fail_flights();
@@ -317,7 +315,7 @@ result<> state_replicator_state::apply(const std::vector<committed_entry>& xs) {
         if (x.entry.type == entry_type::command)
           apply_entry(view, x, out);
     },
-    xs.back().index);
+    member->position_at(xs.back().index));
   if (!done)
     return done.error();
   for (auto& [answer, outcome] : out)
@@ -361,8 +359,8 @@ void state_replicator_state::answer_barriers(uint64_t applied) {
 }
 
 void state_replicator_state::tell_listener() {
-  auto now
-    = lead_change{member->term(), member->leader(), member->ready_to_lead()};
+  auto now = lead_change{member->term(), member->leader(),
+                         member->ready_to_lead(), superseded};
   if (!listener || told == now)
     return;
   told = now;
@@ -410,6 +408,7 @@ state_replicator_impl::behavior_type state_replicator(
     [self](proto::PeerMessage& x) { self->state.on_peer(x); },
     [self](peer_link_state& x) { self->state.on_link(x); },
     [self](lead_listener& x) { self->state.on_listener(std::move(x)); },
+    [self](const copied_tables& x) { self->state.on_copied(x); },
     [self](atom::flush) { self->state.on_flush(); },
     [self](atom::tick) { self->state.on_tick(); },
   };

@@ -28,12 +28,14 @@ namespace coppice {
 /// The STATE_REPLICATOR with its messages to itself.
 using state_replicator_impl
   = state_replicator_actor::extend<caf::reacts_to<atom::flush>,
-                                   caf::reacts_to<atom::tick>>;
+                                   caf::reacts_to<atom::tick>,
+                                   caf::reacts_to<copied_tables>>;
 
 /// What the STATE_REPLICATOR is told when it starts.
 struct state_replicator_options {
   replica_options raft;
-  /// Folder whose disk is watched.
+  /// Folder of the group: its disk is watched, copies of tables are made in it,
+  /// and a leader's tables go there.
   std::filesystem::path dir;
   /// Below this much free space nothing is accepted that adds to the data.
   uint64_t reserve_bytes = uint64_t{1} << 30;
@@ -49,6 +51,11 @@ struct state_replicator_options {
   size_t max_part_bytes = size_t{256} << 10;
   /// Whole messages larger than this are refused.
   size_t max_message_bytes = size_t{64} << 20;
+  /// A copy of the tables that nobody asks for is dropped after this, and the
+  /// log kept so long that it goes on after it.
+  std::chrono::milliseconds copy_kept{30'000};
+  /// Pause before the next part of the leader's tables is asked for again.
+  std::chrono::milliseconds part_patience{500};
 };
 
 /// The state of the STATE_REPLICATOR: everything that waits in its mailbox
@@ -100,6 +107,8 @@ struct state_replicator_state {
 
   void on_listener(lead_listener x);
 
+  void on_copied(const copied_tables& x);
+
   void on_flush();
 
   void on_tick();
@@ -147,6 +156,27 @@ struct state_replicator_state {
 
   /// Ends the actor, and thereby the process: its supervisor starts it again.
   void fail(const error& why);
+
+  // Tables that travel: state_replicator_tables.cpp.
+
+  /// A member wants a part of this one's tables.
+  void on_tables_wanted(const proto::PeerMessage& x);
+
+  /// A part of the leader's tables has come.
+  void on_tables_part(const proto::PeerMessage& x);
+
+  /// The leader's log does not reach this member any more.
+  void on_behind(const snapshot_offer& x);
+
+  void make_copy();
+
+  void ask_for_tables();
+
+  /// Does what is due for tables that travel.
+  void look_after_tables();
+
+  /// Trims the log, but for what a copy of the tables needs.
+  result<> trim_log();
 
   void answer_barriers(uint64_t applied);
 
@@ -206,8 +236,29 @@ struct state_replicator_state {
   /// The disk refused the last turn.
   bool failing = false;
 
-  /// It was said that this member is too far behind.
-  bool said_behind = false;
+  // Tables that travel.
+
+  /// For members that are too far behind.
+  std::shared_ptr<tables_copy> copy;
+
+  bool copying = false;
+
+  /// When a part of it was last asked for.
+  caf::actor_clock::time_point copy_used;
+
+  /// Entries from here on stay in the log; 0: none has to.
+  uint64_t keep_from = 0;
+
+  /// The leader's, as far as they have come.
+  std::optional<tables_intake> intake;
+
+  /// Who has them.
+  uint64_t intake_from = 0;
+
+  caf::actor_clock::time_point ask_at;
+
+  /// They are complete, and this actor is of no use any more.
+  bool superseded = false;
 
   caf::actor_clock::time_point disk_checked;
 };

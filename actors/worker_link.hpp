@@ -67,7 +67,8 @@ struct worker_link_state {
 /// Dials the managers of a worker. Never blocks: *middleman* does.
 /// @param self The actor itself.
 /// @param options Whom to dial; not empty.
-/// @param middleman Who dials, see `net::spawn_dialler`. Belongs to WORKER_LINK
+/// @param middleman Who dials, see `net::spawn_middleman`. Belongs to
+/// WORKER_LINK
 ///                  from now on.
 worker_link_actor::behavior_type
 worker_link(worker_link_actor::stateful_pointer<worker_link_state> self,

@@ -63,7 +63,7 @@ public:
       [&](table_view& view) {
         outcomes_ = state_machine::apply(view, index, x);
       },
-      index));
+      {{index, 1}, {}}));
     tables_->flush_due(tables::time_point::clock::now());
   }
 

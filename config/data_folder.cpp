@@ -3,6 +3,7 @@
 
 #include "config/data_folder.hpp"
 
+#include "runtime/files.hpp"
 #include "runtime/launch/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -49,23 +50,6 @@ std::optional<uint64_t> read_number(const fs::path& file) {
   return x;
 }
 
-bool write_whole(int fd, std::string_view text) {
-  while (!text.empty()) {
-    auto n = write(fd, text.data(), text.size());
-    if (n < 0 && errno != EINTR)
-      return false;
-    text.remove_prefix(n > 0 ? static_cast<size_t>(n) : 0);
-  }
-  return fsync(fd) == 0;
-}
-
-result<> sync_folder(const fs::path& dir) {
-  unique_fd fd{open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!fd || fsync(fd.get()) != 0)
-    return storage_error(dir, "cannot be synced");
-  return ok();
-}
-
 /// Replaces *name* so that a crash leaves the old number or the new one.
 result<> write_number(const fs::path& dir, const char* name, uint64_t x) {
   auto file = dir / name;
@@ -73,8 +57,13 @@ result<> write_number(const fs::path& dir, const char* name, uint64_t x) {
   temporary += ".tmp";
   unique_fd fd{
     open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-  if (!fd || !write_whole(fd.get(), std::to_string(x) + "\n"))
+  if (!fd)
     return storage_error(temporary, "cannot be written");
+  auto text = std::to_string(x) + "\n";
+  if (auto done = write_all(fd.get(), 0, text, temporary); !done)
+    return done;
+  if (auto done = sync_file(fd.get(), temporary); !done)
+    return done;
   if (rename(temporary.c_str(), file.c_str()) != 0)
     return storage_error(file, "cannot be replaced");
   return sync_folder(dir);

@@ -232,6 +232,24 @@ result<> lmdb_env::write_once(const write_fun& fun, int& rc) {
   return ok();
 }
 
+result<> lmdb_env::copy_to(int fd) {
+  // The map could not grow before the copy is done, and everybody would wait
+  // for that.
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  mdb_env_info(impl_->env, &info);
+  mdb_env_stat(impl_->env, &stat);
+  auto used = (info.me_last_pgno + 1) * stat.ms_psize;
+  if (auto seen = map_size_bytes(); used > seen / 2)
+    if (auto grown = impl_->grow(seen); !grown)
+      return grown;
+  auto guard = impl_->map_lock.shared();
+  auto rc = mdb_env_copyfd2(impl_->env, fd, MDB_CP_COMPACT);
+  if (rc != MDB_SUCCESS)
+    return lmdb_error(clarify(rc, impl_->dir), "copy the database", impl_->dir);
+  return ok();
+}
+
 result<> lmdb_env::check_format(uint32_t known) {
   // Reading first: a folder of a newer program is to stay as it is.
   std::optional<uint32_t> found;

@@ -91,6 +91,12 @@ public:
   /// @post On success the changes survive a crash.
   result<> write(const write_fun& fun);
 
+  /// Writes the last committed state to the file *fd*, without the space that
+  /// is free in it: the file `data.mdb` of another folder. Others read and
+  /// write meanwhile.
+  /// @returns `storage_failure` if a disk refuses.
+  result<> copy_to(int fd);
+
   // -- properties -------------------------------------------------------------
 
   /// Calls *fun* with a view of the last committed state. Keep it short: pages

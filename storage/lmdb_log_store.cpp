@@ -44,28 +44,11 @@ std::string encode(const hard_state& x) {
   return out;
 }
 
-std::string encode(const log_base& x) {
-  std::string out;
-  append_big_endian(out, x.position.index);
-  append_big_endian(out, x.position.term);
-  append_big_endian(out, x.configuration.index);
-  out += x.configuration.data;
-  return out;
-}
-
 result<hard_state> decode_state(std::string_view in) {
   if (in.size() != 16)
     return error{ec::corrupt_store, "the hard state of the log is damaged"};
   return hard_state{read_big_endian<uint64_t>(in, 0),
                     read_big_endian<uint64_t>(in, 8)};
-}
-
-result<log_base> decode_base(std::string_view in) {
-  if (in.size() < 24)
-    return error{ec::corrupt_store, "the base of the log is damaged"};
-  return log_base{
-    {read_big_endian<uint64_t>(in, 0), read_big_endian<uint64_t>(in, 8)},
-    {read_big_endian<uint64_t>(in, 16), std::string{in.substr(24)}}};
 }
 
 error damaged(uint64_t index) {
@@ -98,10 +81,10 @@ result<> load_meta(const lmdb_txn& txn, MDB_dbi meta, log_image& out) {
   if (!base)
     return base.as_failure();
   if (base.value()) {
-    auto x = decode_base(*base.value());
+    auto x = decode_log_base(*base.value());
     if (!x)
-      return x.as_failure();
-    out.base = std::move(x.value());
+      return error{ec::corrupt_store, "the base of the log is damaged"};
+    out.base = std::move(*x);
   }
   return ok();
 }

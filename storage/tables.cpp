@@ -31,17 +31,19 @@ result<> tables::impl::load() {
       return value.as_failure();
     if (!value.value())
       return ok();
-    if (value.value()->size() != sizeof(uint64_t))
+    auto decoded = decode_log_base(*value.value());
+    if (!decoded)
       return error{ec::corrupt_store, "'" + env.dir().string()
                                         + "' has a damaged row 'applied' in "
                                           "the table 'meta'"};
-    durable = read_big_endian<uint64_t>(*value.value(), 0);
+    end = std::move(*decoded);
     return ok();
   });
   if (!loaded)
     return loaded;
-  applied = durable.load();
-  frozen_index = durable;
+  applied = end.position.index;
+  durable = end.position.index;
+  frozen_end = end;
   if (options.background)
     flusher = std::thread{[this] { flush_loop(); }};
   return ok();
@@ -70,8 +72,9 @@ tables::~tables() = default;
 
 // -- modifiers: the thread that applies ---------------------------------------
 
-result<> tables::apply(const apply_fun& fun, uint64_t index) {
+result<> tables::apply(const apply_fun& fun, const log_base& end) {
   auto& self = *impl_;
+  auto index = end.position.index;
   if (self.broken)
     return *self.broken;
   if (index <= self.applied)
@@ -85,6 +88,7 @@ result<> tables::apply(const apply_fun& fun, uint64_t index) {
   auto done = self.env.read([&](const lmdb_txn& txn) -> result<> {
     table_view view{self.layers(txn, self.active.get())};
     fun(view);
+    self.end = end;
     self.applied = index;
     if (auto& x = view.failure())
       self.broken = error{
@@ -107,7 +111,7 @@ void tables::flush_due(time_point now) {
   auto& self = *impl_;
   if (self.broken)
     return;
-  if (self.frozen_index == self.applied) {
+  if (self.frozen_end.position.index == self.applied) {
     self.dirty_since.reset();
     if (!self.options.background && self.is_pending())
       self.flush_once();
@@ -129,13 +133,21 @@ result<> tables::flush_now() {
     return *self.broken;
   if (auto done = self.await_flush(true); !done)
     return done;
-  if (self.frozen_index == self.applied)
+  if (self.frozen_end.position.index == self.applied)
     return ok();
   self.freeze();
   return self.await_flush(true);
 }
 
+result<> tables::copy_to(int fd) {
+  return impl_->env.copy_to(fd);
+}
+
 // -- properties ---------------------------------------------------------------
+
+const log_base& tables::position() const {
+  return impl_->end;
+}
 
 uint64_t tables::applied() const {
   return impl_->applied;

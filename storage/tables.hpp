@@ -4,6 +4,7 @@
 #pragma once
 
 #include "runtime/error.hpp"
+#include "storage/consensus/log_entry.hpp"
 #include "storage/lmdb_env.hpp"
 #include "storage/table_view.hpp"
 
@@ -43,8 +44,8 @@ struct tables_options {
 /// The tables of one shard, behind its log.
 ///
 /// A change lives in the *active* overlay first. When that one is full or old,
-/// it is *frozen* and written to LMDB as a whole, with the index of the last
-/// entry in it, in one transaction; changes go on in a new active overlay. So
+/// it is *frozen* and written to LMDB as a whole, with the last entry in it,
+/// in one transaction; changes go on in a new active overlay. So
 /// LMDB always holds the state after exactly one entry, and a replay from there
 /// repeats what was lost. What is in memory only is in the log.
 ///
@@ -78,17 +79,18 @@ public:
 
   // -- modifiers --------------------------------------------------------------
 
-  /// Lets *fun* change the tables; they are then at *index*. May cover many
-  /// entries of the log, and should: readers wait meanwhile.
+  /// Lets *fun* change the tables; they are then at *end*, the last entry that
+  /// is in them, with the members of the group there. May cover many entries of
+  /// the log, and should: readers wait meanwhile.
   ///
   /// Waits for the flush thread if the active overlay is full and the one
   /// before it is still being flushed.
-  /// @pre `index > applied()`
+  /// @pre `end.position.index > applied()`
   /// @returns `storage_failure` if it is full and cannot be flushed: *fun* was
   ///          not called, try again. `corrupt_store`, or whatever else reading
   ///          failed with: *fun* was called, the tables may be half changed and
   ///          take nothing more; open them again.
-  result<> apply(const apply_fun& fun, uint64_t index);
+  result<> apply(const apply_fun& fun, const log_base& end);
 
   /// Starts to flush what is older than `max_age` at *now*. Call it several
   /// times in that span, also when nothing is applied.
@@ -99,7 +101,16 @@ public:
   ///          tried again later.
   result<> flush_now();
 
+  /// Writes what is on disk to the file *fd*: the file `data.mdb` of a folder
+  /// that `open` opens. From any thread; takes as long as the disk needs.
+  /// @returns `storage_failure` if a disk refuses.
+  result<> copy_to(int fd);
+
   // -- properties -------------------------------------------------------------
+
+  /// Returns the last entry that was applied, and the members of the group
+  /// there. For the thread that applies.
+  const log_base& position() const;
 
   /// Returns the index of the last entry that was applied.
   uint64_t applied() const;

@@ -4,8 +4,6 @@
 #include "runtime/key_codec.hpp"
 #include "storage/tables_impl.hpp"
 
-#include <string>
-
 namespace coppice {
 
 // -- modifiers: the thread that applies ---------------------------------------
@@ -18,7 +16,7 @@ void tables::impl::freeze() {
     auto guard = lock.alone();
     frozen = std::move(active);
     active = std::move(next);
-    frozen_index = applied;
+    frozen_end = end;
   }
   dirty_since.reset();
   {
@@ -87,7 +85,7 @@ bool tables::impl::flush_once() {
   if (written) {
     auto guard = lock.alone();
     dropped = std::move(frozen);
-    durable = frozen_index;
+    durable = frozen_end.position.index;
   }
   {
     std::unique_lock guard{flush_lock};
@@ -124,9 +122,8 @@ result<> tables::impl::write_frozen() {
         }
       }
     }
-    std::string index;
-    append_big_endian(index, frozen_index);
-    return txn.put(handles[to_index(table::meta)], applied_key, index);
+    return txn.put(handles[to_index(table::meta)], applied_key,
+                   encode(frozen_end));
   });
 }
 

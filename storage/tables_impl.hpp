@@ -94,9 +94,14 @@ struct tables::impl {
   /// both under `lock`; never changed in between.
   std::unique_ptr<overlay> frozen;
 
-  /// Index of the last entry in `frozen`, or in the one before it.
-  uint64_t frozen_index = 0;
+  /// The last entry in `frozen`, or in the one before it. Not changed while
+  /// something is pending.
+  log_base frozen_end;
 
+  /// The last entry that was applied. Changed under `lock`.
+  log_base end;
+
+  /// Its index, for any thread.
   std::atomic<uint64_t> applied = 0;
 
   std::atomic<uint64_t> durable = 0;

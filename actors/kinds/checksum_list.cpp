@@ -4,6 +4,7 @@
 #include "actors/kinds/checksum_list.hpp"
 
 #include "actors/kinds/small_file.hpp"
+#include "runtime/files.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -64,14 +65,6 @@ void find_in(const std::string& folder, const std::string& output,
     i.increment(err);
   }
   found.skipped += err ? 1 : 0;
-}
-
-/// Makes the names in the folder of *path* durable.
-void sync_folder(const fs::path& path) {
-  unique_fd fd{
-    ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (fd)
-    ::fsync(fd.get());
 }
 
 } // namespace
@@ -188,7 +181,8 @@ result<std::string> checksum_list::complete() {
     return synced.error();
   if (::rename(part(attempt_).c_str(), output_.c_str()) != 0)
     return fail("rename").error();
-  sync_folder(output_);
+  if (auto done = sync_folder(output_.parent_path()); !done)
+    return done.error();
   std::error_code ignored;
   for (uint32_t i = 1; i < attempt_; ++i)
     fs::remove(part(i), ignored);

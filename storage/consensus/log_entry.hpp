@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -82,5 +83,13 @@ struct log_base {
 
   friend bool operator==(const log_base&, const log_base&) = default;
 };
+
+/// Returns *x* as it is stored.
+/// @relates log_base
+std::string encode(const log_base& x);
+
+/// Reads what `encode` wrote, or nothing if it is damaged.
+/// @relates log_base
+std::optional<log_base> decode_log_base(std::string_view in);
 
 } // namespace coppice

@@ -122,6 +122,8 @@ result<peer_message> decode_peer_message(const proto::PeerMessage& x) {
     case proto::PeerMessage::kTimeoutNow:
       return make(timeout_now{x.term(), get(x.timeout_now())});
     case proto::PeerMessage::kChunk:
+    case proto::PeerMessage::kTablesWanted: // Not for the replica.
+    case proto::PeerMessage::kTablesPart:
       return nonsense(x, "a part of a message where a whole one was expected");
     case proto::PeerMessage::BODY_NOT_SET:
       break;

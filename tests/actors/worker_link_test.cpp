@@ -3,7 +3,7 @@
 
 #include "actors/worker_link.hpp"
 
-#include "actors/net/dialler.hpp"
+#include "actors/net/middleman.hpp"
 #include "actors/net/tcp_dial.hpp"
 
 #include <caf/actor_system.hpp>
@@ -97,7 +97,7 @@ struct fixture {
     for (auto port : ports)
       options.managers.push_back({"127.0.0.1", port});
     link = worker.spawn(worker_link, options,
-                        net::spawn_dialler(worker, options.patience));
+                        net::spawn_middleman(worker, options.patience));
   }
 
   directory_actor dial() {

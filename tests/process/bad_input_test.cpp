@@ -101,6 +101,15 @@ CAF_TEST(garbage at the node port harms nobody) {
     throw_at_port(bytes);
   }
   throw_at_port("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  // Headers that CAF itself does not survive: each operation without a payload,
+  // and with one of 4 GiB.
+  for (auto operation = 0; operation < 8; ++operation)
+    for (auto length : {'\0', '\xff'}) {
+      std::string header(32, '\0');
+      header.front() = static_cast<char>(operation);
+      header.replace(4, 4, 4, length);
+      throw_at_port(header + std::string(64, 'x'));
+    }
   auto ids = submit(*c, {[] {
     proto::TaskSpec x;
     x.set_kind("noop");

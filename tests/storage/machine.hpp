@@ -85,7 +85,7 @@ public:
     std::vector<proto::Outcome> out;
     unwrap(tables_->apply(
       [&](table_view& view) { out = state_machine::apply(view, index, entry); },
-      index));
+      {{index, 1}, {}}));
     return out;
   }
 

@@ -28,6 +28,10 @@ using model = std::map<std::string, std::string>;
 
 constexpr auto where = table::queue;
 
+log_base at(uint64_t index) {
+  return {{index, 3}, {1, "members"}};
+}
+
 struct fixture {
   tables_options options = test::quick_tables();
   test::temp_folder folder;
@@ -42,7 +46,7 @@ struct fixture {
   void put(const std::string& key, const std::string& value) {
     test::unwrap(
       store->apply([&](table_view& view) { view.put(where, key, value); },
-                   store->applied() + 1));
+                   at(store->applied() + 1)));
   }
 
   std::string get(const std::string& key) {
@@ -125,7 +129,7 @@ CAF_TEST(changes are flushed when they are old) {
 
 CAF_TEST(an entry without changes moves the durable index too) {
   open();
-  CAF_REQUIRE(store->apply([](table_view&) {}, 7));
+  CAF_REQUIRE(store->apply([](table_view&) {}, at(7)));
   CAF_REQUIRE(store->flush_now());
   CAF_CHECK_EQUAL(store->durable_index(), 7u);
 }
@@ -134,15 +138,24 @@ CAF_TEST(an entry is applied once) {
   open();
   put("a", "1");
   auto called = false;
-  auto again = store->apply([&](table_view&) { called = true; }, 1);
+  auto again = store->apply([&](table_view&) { called = true; }, at(1));
   CAF_REQUIRE(!again);
   CAF_CHECK(again.error().code == ec::invalid_argument);
   CAF_CHECK(!called);
 }
 
+CAF_TEST(the last entry and the members there are kept) {
+  open();
+  CAF_CHECK(store->position() == log_base{});
+  put("a", "1");
+  CAF_REQUIRE(store->flush_now());
+  open();
+  CAF_CHECK(store->position() == at(1));
+}
+
 CAF_TEST(readers are told the index that they see) {
   open();
-  CAF_REQUIRE(store->apply([](table_view&) {}, 7));
+  CAF_REQUIRE(store->apply([](table_view&) {}, at(7)));
   auto seen = store->read([](const table_view&, uint64_t x) { return x; });
   CAF_REQUIRE(seen);
   CAF_CHECK(seen.value() == 7);
@@ -152,7 +165,7 @@ CAF_TEST(readers are told the index that they see) {
 CAF_TEST(a row that does not decode fails the call and stops the tables) {
   open();
   test::unwrap(store->apply(
-    [](table_view& view) { view.put(table::task, "key", "\xFF"); }, 1));
+    [](table_view& view) { view.put(table::task, "key", "\xFF"); }, at(1)));
   auto seen = store->read([](const table_view& view, uint64_t) {
     for_each_task(view, {}, 0, [](auto&, auto&) { return true; });
     return 1;
@@ -165,10 +178,10 @@ CAF_TEST(a row that does not decode fails the call and stops the tables) {
     [](table_view& view) {
       for_each_task(view, {}, 0, [](auto&, auto&) { return true; });
     },
-    2);
+    at(2));
   CAF_REQUIRE(!applied);
   CAF_CHECK(applied.error().code == ec::corrupt_store);
-  CAF_CHECK(!store->apply([](table_view&) {}, 3));
+  CAF_CHECK(!store->apply([](table_view&) {}, at(3)));
   CAF_CHECK(!store->flush_now());
   CAF_CHECK_EQUAL(store->durable_index(), 0u);
 }
@@ -251,7 +264,7 @@ CAF_TEST(nothing is applied while it is full and cannot be flushed) {
       while (!store->last_error())
         std::this_thread::yield();
       put("b", "2");
-      auto done = store->apply([](table_view&) { CAF_ERROR("called"); }, 3);
+      auto done = store->apply([](table_view&) { CAF_ERROR("called"); }, at(3));
       CAF_REQUIRE(!done);
       CAF_CHECK(done.error().code == ec::storage_failure);
       CAF_CHECK_EQUAL(store->applied(), 2u);
@@ -298,7 +311,7 @@ CAF_TEST(tables show what a map shows through flushes and new starts) {
             }
           }
         },
-        history.size()));
+        at(history.size())));
       history.push_back(std::move(next));
       if (rng() % 40 == 0) {
         reopen();
@@ -359,7 +372,7 @@ CAF_TEST(other threads see whole entries only while flushes run) {
         for (auto i = 0; i < keys; ++i)
           view.put(where, std::to_string(i), std::to_string(index));
       },
-      index));
+      at(index)));
     store->flush_due(now += options.max_age);
   }
   stop = true;

@@ -19,8 +19,8 @@ struct fixture {
   /// Changes the tables.
   template <class F>
   void write(F fun) {
-    test::unwrap(
-      store->apply([&](table_view& view) { fun(view); }, store->applied() + 1));
+    test::unwrap(store->apply([&](table_view& view) { fun(view); },
+                              {{store->applied() + 1, 1}, {}}));
   }
 
   /// Reads from them.

@@ -1,0 +1,141 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/state_replicator.hpp"
+#include "runtime/log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace coppice {
+
+// -- tables for a member that is too far behind -------------------------------
+
+void state_replicator_state::on_tables_wanted(const proto::PeerMessage& x) {
+  auto to = peers.find(x.from());
+  if (member->current_role() != role::leader || to == peers.end())
+    return;
+  copy_used = self->clock().now();
+  if (!copy)
+    return make_copy(); // It asks again.
+  auto& wanted = x.tables_wanted();
+  auto offset = wanted.copy() == copy->number() ? wanted.offset() : 0;
+  auto part = copy->read(offset, options.max_part_bytes);
+  if (!part) {
+    log::error("{}: {}", name, part.error().message);
+    copy = nullptr;
+    return;
+  }
+  proto::PeerMessage answer;
+  answer.set_from(options.raft.id);
+  answer.set_to(x.from());
+  *answer.mutable_tables_part() = std::move(part.value());
+  self->send(to->second, std::move(answer));
+}
+
+void state_replicator_state::make_copy() {
+  if (std::exchange(copying, true))
+    return;
+  log::info("{} copies its tables for a manager that needs them", name);
+  // Whatever the copy will have, the log goes on after it.
+  keep_from = store->durable_index() + 1;
+  self->spawn<caf::detached>([db = store, dir = options.dir,
+                              whom = caf::actor_cast<state_replicator_impl>(
+                                self)](caf::event_based_actor* copier) {
+    auto made = tables_copy::make(*db, dir);
+    copied_tables result;
+    if (made)
+      result.copy = std::make_shared<tables_copy>(std::move(made.value()));
+    else
+      result.why = made.error();
+    copier->send(whom, std::move(result));
+  });
+}
+
+void state_replicator_state::on_copied(const copied_tables& x) {
+  copying = false;
+  copy = x.copy;
+  copy_used = self->clock().now();
+  if (!copy)
+    log::error("{} has no copy of its tables for a manager that needs them: {}",
+               name, x.why.message);
+}
+
+result<> state_replicator_state::trim_log() {
+  auto to = store->durable_index();
+  if (keep_from != 0)
+    to = std::min(to, keep_from - 1);
+  if (to < trimmed + options.trim_step)
+    return ok();
+  trimmed = to;
+  stuck = true; // The timer ends the turn.
+  return member->trim(to, self->clock().now());
+}
+
+// -- the leader's tables ------------------------------------------------------
+
+void state_replicator_state::on_behind(const snapshot_offer& x) {
+  // If the lead changes meanwhile, the new leader's copy begins anew.
+  intake_from = x.leader;
+  if (intake)
+    return;
+  log::warn("{} is too far behind: the leader's log begins after entry {}, "
+            "where this one ends; it fetches the leader's tables",
+            name, member->last_index());
+  auto begun = tables_intake::begin(options.dir);
+  if (!begun) {
+    log::error("{} cannot fetch tables: {}", name, begun.error().message);
+    return; // The next offer tries again.
+  }
+  intake.emplace(std::move(begun.value()));
+  ask_for_tables();
+}
+
+void state_replicator_state::ask_for_tables() {
+  ask_at = self->clock().now() + options.part_patience;
+  auto from = peers.find(intake_from);
+  if (from == peers.end())
+    return;
+  proto::PeerMessage x;
+  x.set_from(options.raft.id);
+  x.set_to(intake_from);
+  *x.mutable_tables_wanted() = intake->wanted();
+  self->send(from->second, std::move(x));
+}
+
+void state_replicator_state::on_tables_part(const proto::PeerMessage& x) {
+  if (!intake || x.from() != intake_from)
+    return;
+  auto before = intake->wanted();
+  auto complete = intake->take(x.tables_part());
+  if (!complete) {
+    log::error("{} cannot fetch tables: {}", name, complete.error().message);
+    intake.reset(); // The next offer begins anew.
+    return;
+  }
+  if (!complete.value()) {
+    // Only what brought it on: a repeated part must not be asked on twice.
+    if (intake->wanted().offset() != before.offset())
+      ask_for_tables();
+    return;
+  }
+  log::info("{} has the leader's tables, {} bytes, and starts again on them",
+            name, x.tables_part().total());
+  superseded = true;
+  tell_listener();
+  self->quit();
+}
+
+void state_replicator_state::look_after_tables() {
+  auto now = self->clock().now();
+  auto leads = member->current_role() == role::leader;
+  if (!copying && keep_from != 0
+      && (!leads || now > copy_used + options.copy_kept)) {
+    copy = nullptr;
+    keep_from = 0;
+  }
+  if (intake && now >= ask_at)
+    ask_for_tables();
+}
+
+} // namespace coppice

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "runtime/files.hpp"
+
+#include "runtime/launch/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace coppice {
+
+namespace {
+
+error refusal(const std::filesystem::path& file, const char* what) {
+  return {ec::storage_failure,
+          "'" + file.string() + "' " + what + ": " + std::strerror(errno)};
+}
+
+} // namespace
+
+result<> write_all(int fd, uint64_t offset, std::string_view bytes,
+                   const std::filesystem::path& file) {
+  while (!bytes.empty()) {
+    auto n
+      = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return refusal(file, "cannot be written");
+    bytes.remove_prefix(static_cast<size_t>(n));
+    offset += static_cast<uint64_t>(n);
+  }
+  return ok();
+}
+
+result<> sync_file(int fd, const std::filesystem::path& file) {
+  return ::fsync(fd) == 0 ? ok() : result<>{refusal(file, "cannot be synced")};
+}
+
+result<> sync_folder(const std::filesystem::path& dir) {
+  unique_fd fd{::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!fd)
+    return refusal(dir, "cannot be opened");
+  return sync_file(fd.get(), dir);
+}
+
+} // namespace coppice
