@@ -34,6 +34,8 @@ caf::result<proto::Reply> directory_state::on_request(proto::Request& x) {
     options.stop();
     return reply;
   }
+  if (x.has_managers() || x.has_manager())
+    return ask_replicator(x);
   if (!lead.tracker)
     return not_leader();
   switch (x.kind_case()) {
@@ -45,6 +47,13 @@ caf::result<proto::Reply> directory_state::on_request(proto::Request& x) {
     default:
       return read(x);
   }
+}
+
+caf::result<proto::Reply> directory_state::ask_replicator(proto::Request& x) {
+  auto local = lead.replicator && x.managers().stale();
+  if (!lead.tracker && !local)
+    return not_leader();
+  return self->delegate(lead.replicator, std::move(x));
 }
 
 caf::result<proto::Reply> directory_state::read(proto::Request& x) {

@@ -53,6 +53,9 @@ struct directory_state {
   /// Says why this node answers nothing, and who does.
   proto::Reply not_leader() const;
 
+  /// Passes on what concerns the managers themselves.
+  caf::result<proto::Reply> ask_replicator(proto::Request& x);
+
   /// Asks whoever knows, with what was acknowledged before in its tables.
   caf::result<proto::Reply> read(proto::Request& x);
 
@@ -64,7 +67,7 @@ struct directory_state {
 
   directory_options options;
 
-  /// Of this manager while it leads.
+  /// Of this manager.
   lead_info lead;
 
   /// The manager that leads, if it is another one.

@@ -50,6 +50,7 @@ void group_state::start_replicator() {
     = std::integral_constant<caf::spawn_options, caf::detached + caf::linked>;
   using ordinary = std::integral_constant<caf::spawn_options, caf::linked>;
   replicator = options.threads ? start(detached{}) : start(ordinary{});
+  lead.replicator = replicator;
   // Not by the link: who is sent an exit by an actor is not linked to it then.
   self->monitor(replicator);
   self->send(replicator, caf::actor_cast<lead_listener>(self));
@@ -63,7 +64,6 @@ void group_state::start_replicator() {
 // -- handlers -----------------------------------------------------------------
 
 void group_state::on_lead(const lead_change& x) {
-  superseded = x.reopen;
   if (contacts.links)
     self->send(contacts.links, x);
   if (term != 0 && (!x.ready || x.term != term))
@@ -72,12 +72,18 @@ void group_state::on_lead(const lead_change& x) {
     term = x.term;
     begin_to_lead();
   }
+  if (lead.tracker)
+    self->send(lead.tracker, x);
   self->send(contacts.directory, lead);
+}
+
+void group_state::on_roster(manager_roster& x) {
+  if (contacts.links)
+    self->send(contacts.links, std::move(x));
 }
 
 void group_state::begin_to_lead() {
   log::info("{} leads in term {}", name, term);
-  lead.replicator = replicator;
   lead.tracker
     = self->spawn<caf::linked>(task_tracker, options.follow, store, replicator);
   lead.scheduler = self->spawn<caf::linked>(job_scheduler, options.accept,
@@ -88,7 +94,7 @@ void group_state::cease_to_lead() {
   log::info("{} does not lead any more", name);
   term = 0;
   // They are told that what is under way failed, and pass that on.
-  retired.emplace(++retirements, std::exchange(lead, {}));
+  retired.emplace(++retirements, std::exchange(lead, {{}, {}, replicator}));
   self->delayed_send(self, options.grace, atom::retire::value, retirements);
 }
 
@@ -99,7 +105,7 @@ void group_state::on_retire(uint64_t number) {
 }
 
 void group_state::on_exit(const caf::exit_msg& x) {
-  if (superseded && replicator && x.source == replicator.address())
+  if (x.reason == superseded())
     return; // See on_down.
   auto is_child = lead.tracker
                   && (x.source == lead.tracker.address()
@@ -118,12 +124,14 @@ void group_state::on_exit(const caf::exit_msg& x) {
 }
 
 void group_state::on_down(const caf::down_msg& x) {
-  if (!superseded || stopping) {
+  if (x.reason != superseded() || stopping) {
     self->quit(x.reason);
     return;
   }
   former_store = std::exchange(store, nullptr);
   replicator = nullptr;
+  lead.replicator = nullptr;
+  self->send(contacts.directory, lead);
   on_reopen();
 }
 
@@ -139,7 +147,6 @@ void group_state::on_reopen() {
     return;
   }
   store = std::move(opened.value());
-  superseded = false;
   start_replicator();
 }
 
@@ -165,6 +172,7 @@ group_impl::behavior_type group(group_impl::stateful_pointer<group_state> self,
     [self](const caf::down_msg& x) { self->state.on_down(x); });
   return {
     [self](const lead_change& x) { self->state.on_lead(x); },
+    [self](manager_roster& x) { self->state.on_roster(x); },
     [self](atom::retire, uint64_t number) { self->state.on_retire(number); },
     [self](atom::reopen) { self->state.on_reopen(); },
   };

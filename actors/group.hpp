@@ -67,6 +67,8 @@ struct group_state {
 
   void on_lead(const lead_change& x);
 
+  void on_roster(manager_roster& x);
+
   void on_retire(uint64_t number);
 
   void on_reopen();
@@ -113,9 +115,6 @@ struct group_state {
   uint64_t retirements = 0;
 
   bool stopping = false;
-
-  /// The replicator ends to be started again on the tables that have come.
-  bool superseded = false;
 
   /// The former tables: nobody may hold them when others are opened.
   std::weak_ptr<tables> former_store;

@@ -79,12 +79,17 @@ struct lead_change {
   uint64_t leader = 0; ///< Member; 0: unknown.
   /// This member leads, and its tables have all that was acknowledged.
   bool ready = false;
-  /// The last word of a replicator that was too far behind: the leader's tables
-  /// are here now, start another one on what `open_tables` returns.
-  bool reopen = false;
+  /// The group has no other member, so nobody else can lead.
+  bool alone = false;
 
   friend bool operator==(const lead_change&, const lead_change&) = default;
 };
+
+/// Why a STATE_REPLICATOR ends that was too far behind: the leader's tables are
+/// here now, start another one on what `open_tables` returns.
+inline caf::error superseded() {
+  return {1, caf::atom("superseded")};
+}
 
 /// To the STATE_REPLICATOR, from who makes a copy of its tables for it.
 struct copied_tables {
@@ -93,8 +98,16 @@ struct copied_tables {
   error why;
 };
 
-/// Is told who leads a group, at first and whenever that changes.
-using lead_listener = caf::typed_actor<caf::reacts_to<lead_change>>;
+/// All managers: those of the config file, and those that the log knows; also
+/// who was removed, and marked so once it has left the group.
+struct manager_roster {
+  std::vector<proto::ManagerRow> managers;
+};
+
+/// Is told who leads a group, and who the managers are: at first, and whenever
+/// that changes.
+using lead_listener = caf::typed_actor<caf::reacts_to<lead_change>,
+                                       caf::reacts_to<manager_roster>>;
 
 /// To PEER_LINKS: the replica of this manager.
 struct own_replica {
@@ -124,7 +137,9 @@ using state_replicator_actor
                        // came: its tables have all that was acknowledged
                        // before. With `error`: it does not lead, or not any
                        // more.
-                       caf::replies_to<atom::barrier>::with<proto::Outcome>>;
+                       caf::replies_to<atom::barrier>::with<proto::Outcome>,
+                       // Shows and changes who the managers are, and who leads.
+                       caf::replies_to<proto::Request>::with<proto::Reply>>;
 
 /// The JOB_SCHEDULER, as the other actors of the leader see it.
 using local_job_scheduler_actor
@@ -133,13 +148,15 @@ using local_job_scheduler_actor
 /// The TASK_TRACKER, as the other actors of the leader see it.
 using local_task_tracker_actor = task_tracker_actor::extend<
   caf::reacts_to<granted_leases>, caf::reacts_to<undelivered_leases>,
+  // How it stands with the lead.
+  caf::reacts_to<lead_change>,
   // Told once, when both exist.
   caf::reacts_to<local_job_scheduler_actor>,
   // A worker registers; answered when that is durable.
   caf::replies_to<proto::Hello, worker_actor>::with<proto::Welcome>>;
 
-/// From GROUP to the DIRECTORY: who answers for the group; invalid while this
-/// manager does not lead.
+/// From GROUP to the DIRECTORY: who answers for the group. While this manager
+/// does not lead only the replicator is valid, if that.
 struct lead_info {
   local_job_scheduler_actor scheduler;
   local_task_tracker_actor tracker;
@@ -170,6 +187,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::peer_link_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_change)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_listener)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::copied_tables)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::manager_roster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::granted_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::undelivered_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::ready_queues)

@@ -14,6 +14,7 @@
 #include "actors/worker_link.hpp"
 #include "config/data_folder.hpp"
 #include "runtime/log.hpp"
+#include "storage/consensus/membership.hpp"
 #include "storage/lmdb_log_store.hpp"
 #include "storage/tables_transfer.hpp"
 
@@ -185,7 +186,7 @@ private:
     if (err)
       return cannot({ec::system_failure,
                      "cannot make " + folder.string() + ": " + err.message()});
-    auto member = member_number(config_.data.dir);
+    auto member = member_number(config_.data.dir, manager_tag(config_.node.id));
     if (!member)
       return cannot(member.error());
     tables_options options;
@@ -219,7 +220,7 @@ private:
       = config_.task.term_grace + std::chrono::seconds{5};
     options.accept.max_payload_bytes = config_.task.max_payload_bytes;
     options.blank = log_disk->last_index() == 0 && store->applied() == 0;
-    if (config_.cluster.managers.size() > 1)
+    if (!config_.cluster.managers.empty())
       start_peers(options.replicate.raft.id, options.blank, *log_disk);
     group_contacts contacts{directory_, peers_};
     group_ = sys_.spawn(group, std::move(options), std::move(contacts),
@@ -233,13 +234,22 @@ private:
     options.raft.voters = {member};
     options.raft.election_timeout = config_.raft.election_timeout;
     options.raft.heartbeat = config_.raft.heartbeat;
+    options.raft.trailing_entries = config_.raft.trailing_entries;
+    options.trim_step
+      = std::clamp<uint64_t>(config_.raft.trailing_entries / 4, 1, 1'024);
     options.raft.seed = static_cast<uint32_t>(start_.incarnation ^ member);
     options.raft.max_entry_bytes
       = config_.task.max_payload_bytes + (size_t{1} << 20);
     options.raft.max_inflight_bytes
       = options.raft.max_inflight_entries * options.raft.max_entry_bytes;
     options.reserve_bytes = config_.storage.reserve_bytes;
-    if (config_.cluster.managers.size() > 1)
+    options.node = config_.node.id;
+    for (auto& x : config_.cluster.managers) {
+      auto& row = options.managers.emplace_back();
+      row.set_name(x.node);
+      row.set_address(to_string(x.address));
+    }
+    if (!config_.cluster.managers.empty())
       options.tick = std::min(options.tick, group_tick);
     return options;
   }

@@ -4,6 +4,7 @@
 #include "actors/peer_links.hpp"
 
 #include "actors/replies.hpp"
+#include "config/values.hpp"
 #include "runtime/log.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -31,16 +32,34 @@ constexpr auto hello_timeout = std::chrono::seconds{5};
 void peer_links_state::init(peer_links_options xs, local_directory_actor here) {
   options = std::move(xs);
   directory = std::move(here);
-  for (auto& x : options.managers) {
-    if (x.node == options.node)
-      continue;
-    auto& to = peers[x.node];
-    to.address = x.address;
-    if (options.node < x.node) {
-      to.middleman = options.make_dialler();
-      self->send(self, caf::connect_atom::value, x.node);
-    }
+  for (auto& x : options.managers)
+    add_peer(x.node, x.address);
+  self->delayed_send(self, options.refresh, atom::tick::value);
+}
+
+void peer_links_state::add_peer(const std::string& whom,
+                                const host_port& address) {
+  if (whom == options.node || peers.count(whom) != 0)
+    return;
+  auto& to = peers[whom];
+  to.address = address;
+  if (options.node < whom) {
+    to.middleman = options.make_dialler();
+    middlemen->push_back(to.middleman);
+    self->send(self, caf::connect_atom::value, whom);
   }
+}
+
+void peer_links_state::drop_peer(const std::string& whom) {
+  auto i = peers.find(whom);
+  if (i == peers.end())
+    return;
+  if (i->second.directory)
+    self->demonitor(i->second.directory.address());
+  disconnect(i->second);
+  if (i->second.middleman)
+    self->send_exit(i->second.middleman, caf::exit_reason::kill);
+  peers.erase(i);
 }
 
 // -- handlers -----------------------------------------------------------------
@@ -65,16 +84,19 @@ peer_links_state::on_hello(const proto::ManagerHello& x,
 }
 
 void peer_links_state::on_dial(const std::string& whom) {
-  auto& to = peers.at(whom);
-  if (to.directory)
+  if (peers.count(whom) == 0 || peers.at(whom).directory)
     return;
-  auto failed = [this, whom](const caf::error&) { dial_later(whom); };
+  auto& to = peers.at(whom);
+  auto failed
+    = [this, whom](const caf::error&) { dial_later(whom, options.retry); };
   self
     ->request(to.middleman, caf::duration{options.patience + slack},
               caf::connect_atom::value, to.address.host, to.address.port)
     .then(
       [this, whom, failed](const caf::node_id&, caf::strong_actor_ptr& found,
                            const std::set<std::string>& interface) {
+        if (peers.count(whom) == 0)
+          return;
         auto wanted = self->system().message_types<directory_actor>();
         if (!found || !self->system().assignable(interface, wanted)) {
           log::warn("{} finds no manager of its version at {}", name,
@@ -89,10 +111,26 @@ void peer_links_state::on_dial(const std::string& whom) {
 void peer_links_state::on_replica(own_replica& x) {
   replica = std::move(x);
   options.blank = false;
-  // Those that dial this one learn of it by their answer: ask them to ask.
-  for (auto& [whom, to] : peers)
-    if (to.directory)
-      introduce(whom, to.directory);
+  introduce_to_all();
+}
+
+void peer_links_state::on_tick() {
+  self->delayed_send(self, options.refresh, atom::tick::value);
+  introduce_to_all();
+}
+
+void peer_links_state::on_roster(const manager_roster& x) {
+  for (auto& row : x.managers) {
+    if (row.removed()) {
+      if (peers.count(row.name()) != 0)
+        log::info("{} forgets the manager {}, who was removed", name,
+                  row.name());
+      drop_peer(row.name());
+    } else if (auto address = parse_host_port(row.address())) {
+      add_peer(row.name(), address.value());
+    }
+  }
+  tell_leader();
 }
 
 void peer_links_state::on_lead(const lead_change& x) {
@@ -121,17 +159,20 @@ void peer_links_state::on_down(const caf::down_msg& x) {
     if (!to.directory || to.directory.address() != x.source)
       continue;
     log::info("{} has lost the manager {}", name, whom);
-    auto member = to.hello ? to.hello->member() : 0;
-    to.directory = nullptr;
-    to.hello.reset();
-    if (replica.replicator)
-      self->send(replica.replicator, peer_link_state{member, {}});
+    disconnect(to);
     if (to.middleman)
-      dial_later(whom);
+      dial_later(whom, options.retry);
   }
 }
 
 // -- parts of the handlers ----------------------------------------------------
+
+void peer_links_state::disconnect(peer& x) {
+  if (x.hello && replica.replicator)
+    self->send(replica.replicator, peer_link_state{x.hello->member(), {}});
+  x.directory = nullptr;
+  x.hello.reset();
+}
 
 proto::ManagerHello peer_links_state::introduction() const {
   proto::ManagerHello x;
@@ -166,6 +207,7 @@ std::optional<error> peer_links_state::learn(const proto::ManagerHello& x,
   if (to.directory != from) {
     if (to.directory)
       self->demonitor(to.directory.address());
+    disconnect(to);
     to.directory = from;
     self->monitor(to.directory);
   }
@@ -188,6 +230,12 @@ void peer_links_state::tell_leader() {
   self->send(directory, now);
 }
 
+void peer_links_state::introduce_to_all() {
+  for (auto& [whom, to] : peers)
+    if (to.directory)
+      introduce(whom, to.directory);
+}
+
 void peer_links_state::introduce(const std::string& whom,
                                  const directory_actor& to) {
   self
@@ -203,16 +251,18 @@ void peer_links_state::introduce(const std::string& whom,
             wrong = *why;
         if (wrong.message.empty())
           return;
-        log::warn("{} is refused by the manager {} at {}: {}", name, whom,
-                  to_string(peers.at(whom).address), wrong.message);
-        dial_later(whom);
+        log::warn("{} is refused by the manager {}: {}", name, whom,
+                  wrong.message);
+        dial_later(whom, options.retry_refused);
       },
-      [this, whom](const caf::error&) { dial_later(whom); });
+      [this, whom](const caf::error&) { dial_later(whom, options.retry); });
 }
 
-void peer_links_state::dial_later(const std::string& whom) {
-  if (peers.at(whom).middleman)
-    self->delayed_send(self, options.retry, caf::connect_atom::value, whom);
+void peer_links_state::dial_later(const std::string& whom,
+                                  std::chrono::milliseconds pause) {
+  auto to = peers.find(whom);
+  if (to != peers.end() && to->second.middleman)
+    self->delayed_send(self, pause, caf::connect_atom::value, whom);
 }
 
 std::optional<founding> peer_links_state::how_to_begin() const {
@@ -260,13 +310,9 @@ peer_links(peer_links_impl::stateful_pointer<peer_links_state> self,
   self->state.init(std::move(options), std::move(directory));
   self->set_down_handler(
     [self](const caf::down_msg& x) { self->state.on_down(x); });
-  std::vector<caf::io::middleman_actor> middlemen;
-  for (auto& [whom, x] : self->state.peers)
-    if (x.middleman)
-      middlemen.push_back(x.middleman);
   // A middleman ignores all reasons but this one.
-  self->attach_functor([middlemen] {
-    for (auto& x : middlemen)
+  self->attach_functor([middlemen = self->state.middlemen] {
+    for (auto& x : *middlemen)
       caf::anon_send_exit(x, caf::exit_reason::kill);
   });
   return {
@@ -275,7 +321,9 @@ peer_links(peer_links_impl::stateful_pointer<peer_links_state> self,
            const peer_actor& replica) {
       return self->state.on_hello(x, from, replica);
     },
+    [self](atom::tick) { self->state.on_tick(); },
     [self](own_replica& x) { self->state.on_replica(x); },
+    [self](const manager_roster& x) { self->state.on_roster(x); },
     [self](const lead_change& x) { self->state.on_lead(x); },
     [self](atom::found) { return self->state.on_found(); },
     [self](caf::connect_atom, const std::string& whom) {

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ using peer_links_actor = worker_link_actor::extend<
                   peer_actor>::with<proto::ManagerHello, peer_actor>,
   // This manager has a replica from now on.
   caf::reacts_to<own_replica>,
+  // Who the managers are, as this manager's replica knows.
+  caf::reacts_to<manager_roster>,
   // Who leads, as this manager's replica knows.
   caf::reacts_to<lead_change>,
   // Answered once it is clear how a manager without a log is to begin.
@@ -38,7 +41,8 @@ using peer_links_actor = worker_link_actor::extend<
 
 /// PEER_LINKS with its messages to itself.
 using peer_links_impl
-  = peer_links_actor::extend<caf::reacts_to<caf::connect_atom, std::string>>;
+  = peer_links_actor::extend<caf::reacts_to<caf::connect_atom, std::string>,
+                             caf::reacts_to<atom::tick>>;
 
 /// What PEER_LINKS is told when it starts.
 struct peer_links_options {
@@ -56,8 +60,13 @@ struct peer_links_options {
   std::function<caf::io::middleman_actor()> make_dialler;
   /// How long a dial may take, handshake included.
   std::chrono::milliseconds patience{3'000};
+  /// How often it tells the others who it is: what one of them missed, because
+  /// the facts changed while a message was on its way, it learns then.
+  std::chrono::milliseconds refresh{500};
   /// Pause between a vain dial and the next.
   std::chrono::milliseconds retry{200};
+  /// The same after a refusal.
+  std::chrono::milliseconds retry_refused{5'000};
 };
 
 /// The state of PEER_LINKS. Of two managers the one with the lower name dials:
@@ -88,7 +97,11 @@ struct peer_links_state {
 
   void on_dial(const std::string& name);
 
+  void on_tick();
+
   void on_replica(own_replica& x);
+
+  void on_roster(const manager_roster& x);
 
   void on_lead(const lead_change& x);
 
@@ -107,9 +120,20 @@ struct peer_links_state {
                              const directory_actor& from,
                              const peer_actor& replica);
 
+  /// Connects to the manager *name* from now on.
+  void add_peer(const std::string& name, const host_port& address);
+
+  /// Forgets the manager *name*, who was removed.
+  void drop_peer(const std::string& name);
+
+  /// The replica of *x* cannot be reached any more.
+  void disconnect(peer& x);
+
+  void introduce_to_all();
+
   void introduce(const std::string& name, const directory_actor& to);
 
-  void dial_later(const std::string& name);
+  void dial_later(const std::string& name, std::chrono::milliseconds pause);
 
   /// Returns how a manager without a log is to begin, if that is clear.
   std::optional<founding> how_to_begin() const;
@@ -135,6 +159,10 @@ struct peer_links_state {
   own_replica replica;
 
   std::map<std::string, peer> peers; ///< By name; without this manager.
+
+  /// All that dial, for the end of this actor.
+  std::shared_ptr<std::vector<caf::io::middleman_actor>> middlemen
+    = std::make_shared<std::vector<caf::io::middleman_actor>>();
 
   /// Who leads; 0: unknown.
   uint64_t leader = 0;

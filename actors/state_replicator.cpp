@@ -137,17 +137,20 @@ void state_replicator_state::on_link(peer_link_state& x) {
 void state_replicator_state::on_listener(lead_listener x) {
   listener = std::move(x);
   told.reset();
+  roster_changed = true;
   tell_listener();
 }
 
 void state_replicator_state::on_flush() {
   flush_scheduled = false;
-  // While the disk refuses, new commands stay where their bytes are limited.
-  if (failing)
-    return;
-  propose_waiting();
-  propose_barriers();
-  end_turn();
+  // While the disk refuses, new commands stay where their bytes are limited. A
+  // member that is alone needs no disk to prove that it leads.
+  if (!failing)
+    propose_waiting();
+  if (!failing || alone())
+    propose_barriers();
+  if (!failing)
+    end_turn();
 }
 
 void state_replicator_state::on_tick() {
@@ -157,6 +160,8 @@ void state_replicator_state::on_tick() {
   store->flush_due(now);
   look_after_tables();
   if (auto done = trim_log(); !done)
+    return fail(done.error());
+  if (auto done = review_members(); !done)
     return fail(done.error());
   if (now >= member->next_timeout()) {
     if (auto done = member->tick(now); !done)
@@ -236,9 +241,7 @@ bool state_replicator_state::alone() const {
   if (!members)
     return false;
   auto& xs = members.value();
-  return std::none_of(xs.begin(), xs.end(), [this](const member_record& x) {
-    return x.votes && x.id != options.raft.id;
-  });
+  return xs.size() == 1 && xs[0] == member_record{options.raft.id, true};
 }
 
 void state_replicator_state::send_out(peer_message&& x) {
@@ -311,9 +314,12 @@ result<> state_replicator_state::apply(const std::vector<committed_entry>& xs) {
   std::vector<std::pair<promise, proto::Outcome>> out;
   auto done = store->apply(
     [&](table_view& view) {
-      for (auto& x : xs)
+      for (auto& x : xs) {
         if (x.entry.type == entry_type::command)
           apply_entry(view, x, out);
+        else if (x.entry.type == entry_type::configuration)
+          roster_changed = true;
+      }
     },
     member->position_at(xs.back().index));
   if (!done)
@@ -337,10 +343,12 @@ void state_replicator_state::apply_entry(
       return view.fail({ec::corrupt_store, "entry " + std::to_string(x.index)
                                              + " of the log does not decode"});
     state_machine::apply(view, x.index, entry);
+    note_managers(entry);
     return;
   }
   auto& own = flights.front();
   auto outcomes = state_machine::apply(view, x.index, own.entry);
+  note_managers(own.entry);
   for (size_t i = 0; i < outcomes.size() && i < own.answers.size(); ++i)
     out.emplace_back(std::move(own.answers[i]), std::move(outcomes[i]));
   flights.pop_front();
@@ -360,8 +368,12 @@ void state_replicator_state::answer_barriers(uint64_t applied) {
 
 void state_replicator_state::tell_listener() {
   auto now = lead_change{member->term(), member->leader(),
-                         member->ready_to_lead(), superseded};
-  if (!listener || told == now)
+                         member->ready_to_lead(), alone()};
+  if (!listener)
+    return;
+  if (std::exchange(roster_changed, false))
+    tell_roster();
+  if (told == now)
     return;
   told = now;
   self->send(listener, now);
@@ -405,6 +417,7 @@ state_replicator_impl::behavior_type state_replicator(
   return {
     [self](proto::Command& x) { return self->state.on_command(x); },
     [self](atom::barrier) { return self->state.on_barrier(); },
+    [self](const proto::Request& x) { return self->state.on_request(x); },
     [self](proto::PeerMessage& x) { self->state.on_peer(x); },
     [self](peer_link_state& x) { self->state.on_link(x); },
     [self](lead_listener& x) { self->state.on_listener(std::move(x)); },

@@ -34,6 +34,12 @@ using state_replicator_impl
 /// What the STATE_REPLICATOR is told when it starts.
 struct state_replicator_options {
   replica_options raft;
+  /// Name of this manager.
+  std::string node;
+  /// The managers that the config file names.
+  std::vector<proto::ManagerRow> managers;
+  /// How often it is looked whether members should come or go.
+  std::chrono::milliseconds review{500};
   /// Folder of the group: its disk is watched, copies of tables are made in it,
   /// and a leader's tables go there.
   std::filesystem::path dir;
@@ -55,7 +61,7 @@ struct state_replicator_options {
   /// log kept so long that it goes on after it.
   std::chrono::milliseconds copy_kept{30'000};
   /// Pause before the next part of the leader's tables is asked for again.
-  std::chrono::milliseconds part_patience{500};
+  std::chrono::milliseconds part_patience{200};
 };
 
 /// The state of the STATE_REPLICATOR: everything that waits in its mailbox
@@ -105,6 +111,8 @@ struct state_replicator_state {
 
   void on_link(peer_link_state& x);
 
+  caf::result<proto::Reply> on_request(const proto::Request& x);
+
   void on_listener(lead_listener x);
 
   void on_copied(const copied_tables& x);
@@ -128,7 +136,8 @@ struct state_replicator_state {
   /// Lets whoever waits for a barrier wait for the end of this turn's entries.
   void propose_barriers();
 
-  /// Whether nobody else votes: then this member leads as long as it lives.
+  /// Whether the group has no other member: then this one leads as long as it
+  /// lives.
   bool alone() const;
 
   void schedule_flush();
@@ -156,6 +165,34 @@ struct state_replicator_state {
 
   /// Ends the actor, and thereby the process: its supervisor starts it again.
   void fail(const error& why);
+
+  // The members of the group: state_replicator_members.cpp.
+
+  /// Returns the managers of the config file with what the tables say of them,
+  /// and the others that the tables know.
+  std::vector<proto::ManagerRow> roster() const;
+
+  void tell_roster();
+
+  /// Takes note of an entry that may change the managers.
+  void note_managers(const proto::Entry& x);
+
+  proto::Reply show_managers() const;
+
+  caf::result<proto::Reply> change_manager(const proto::ManagerRequest& x);
+
+  caf::result<proto::Reply> propose_manager(proto::ManagerRow x);
+
+  proto::Reply transfer_lead(const std::string& to);
+
+  /// Says why manager *x* cannot go, if so.
+  std::optional<error> refuse_removal(const std::string& x) const;
+
+  /// Takes the next step to the members that should be.
+  result<> review_members();
+
+  /// Writes down the managers of the config file that nobody did yet.
+  void record_managers(const std::vector<proto::ManagerRow>& xs);
 
   // Tables that travel: state_replicator_tables.cpp.
 
@@ -236,6 +273,13 @@ struct state_replicator_state {
   /// The disk refused the last turn.
   bool failing = false;
 
+  // The members.
+
+  caf::actor_clock::time_point reviewed;
+
+  /// The tables know something new of the managers.
+  bool roster_changed = true;
+
   // Tables that travel.
 
   /// For members that are too far behind.
@@ -256,9 +300,6 @@ struct state_replicator_state {
   uint64_t intake_from = 0;
 
   caf::actor_clock::time_point ask_at;
-
-  /// They are complete, and this actor is of no use any more.
-  bool superseded = false;
 
   caf::actor_clock::time_point disk_checked;
 };

@@ -121,9 +121,7 @@ void state_replicator_state::on_tables_part(const proto::PeerMessage& x) {
   }
   log::info("{} has the leader's tables, {} bytes, and starts again on them",
             name, x.tables_part().total());
-  superseded = true;
-  tell_listener();
-  self->quit();
+  self->quit(superseded());
 }
 
 void state_replicator_state::look_after_tables() {

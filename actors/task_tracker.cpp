@@ -264,6 +264,7 @@ task_tracker(task_tracker_impl::stateful_pointer<task_tracker_state> self,
     [self](const proto::LoadCheckpoint& x) { return self->state.on_load(x); },
     [self](granted_leases& xs) { self->state.on_granted(xs); },
     [self](const undelivered_leases& xs) { self->state.on_undelivered(xs); },
+    [self](const lead_change& x) { self->state.alone = x.alone; },
     [self](local_job_scheduler_actor& x) {
       self->state.scheduler = std::move(x);
     },

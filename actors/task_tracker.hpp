@@ -97,6 +97,8 @@ struct task_tracker_state {
 
   caf::result<proto::ReportAck> on_report(proto::Report& x);
 
+  caf::result<proto::ReportAck> renew(proto::ReportAck ack);
+
   caf::result<proto::CheckpointOutcome> on_save(proto::SaveCheckpoint& x);
 
   proto::CheckpointChunk on_load(const proto::LoadCheckpoint& x);
@@ -217,6 +219,9 @@ struct task_tracker_state {
   int64_t next_due_ms = 0;
 
   bool waking = false;
+
+  /// Nobody else can lead.
+  bool alone = false;
 };
 
 /// Follows the leased attempts of one shard.

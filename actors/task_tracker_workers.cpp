@@ -193,7 +193,7 @@ caf::result<proto::ReportAck> task_tracker_state::on_report(proto::Report& x) {
       book.progress(key, std::move(*report.mutable_progress()), now);
   }
   if (x.finishes_size() == 0)
-    return ack;
+    return renew(std::move(ack));
   proto::FinishCommand ended;
   ended.mutable_items()->Swap(x.mutable_finishes());
   for (auto& item : *ended.mutable_items())
@@ -205,6 +205,27 @@ caf::result<proto::ReportAck> task_tracker_state::on_report(proto::Report& x) {
                    *ack.mutable_error() = outcome.error();
                  promise.deliver(std::move(ack));
                });
+  return promise;
+}
+
+/// A worker goes on with what it holds because it was answered. A leader that
+/// was deposed, and does not know it yet, must not tell it to.
+caf::result<proto::ReportAck> task_tracker_state::renew(proto::ReportAck ack) {
+  // Nobody can have deposed it, and a slow disk must not cost leases.
+  if (alone)
+    return ack;
+  auto promise = self->make_response_promise<proto::ReportAck>();
+  self->request(replicator, caf::infinite, atom::barrier::value)
+    .then(
+      [promise, ack](const proto::Outcome& leads) mutable {
+        if (leads.has_error())
+          *ack.mutable_error() = leads.error();
+        promise.deliver(std::move(ack));
+      },
+      [promise, ack](const caf::error& err) mutable {
+        *ack.mutable_error() = unknown_outcome(err);
+        promise.deliver(std::move(ack));
+      });
   return promise;
 }
 

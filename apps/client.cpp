@@ -31,6 +31,9 @@ constexpr auto probe_timeout = milliseconds{2'000};
 constexpr auto first_pause = milliseconds{50};
 constexpr auto last_pause = milliseconds{500};
 
+/// The longest pause while managers elect a leader, which is soon over.
+constexpr auto election_pause = milliseconds{100};
+
 /// Gives up on *x* at *deadline*.
 template <class T>
 bool arrived(std::future<T>& x, time_point deadline) {
@@ -294,7 +297,8 @@ result<proto::Reply> client::finish(const call_ptr& x) {
     if (self.on_trouble)
       self.on_trouble(*problem);
     std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, last_pause);
+    auto longest = self.options.others.empty() ? last_pause : election_pause;
+    pause = std::min(pause * 2, longest);
   }
 }
 

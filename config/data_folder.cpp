@@ -133,19 +133,20 @@ result<> create_data_folder(const fs::path& dir) {
   return err ? ok() : sync_folder(parent);
 }
 
-result<uint64_t> member_number(const fs::path& dir) {
+result<uint64_t> member_number(const fs::path& dir, uint32_t tag) {
   auto file = dir / member_file;
   std::error_code err;
   if (fs::exists(file, err)) {
     auto stored = read_number(file);
     if (!stored || *stored == 0)
       return refuse(ec::corrupt_store, file, "is not the number of a member");
+    if (*stored >> 32 != tag)
+      return refuse(ec::conflict, dir,
+                    "is the data folder of a manager with another name; a"
+                    " manager keeps its node.id");
     return *stored;
   }
-  std::random_device device;
-  uint64_t drawn = 0;
-  while (drawn == 0)
-    drawn = (uint64_t{device()} << 32) | device();
+  auto drawn = uint64_t{tag} << 32 | std::random_device{}();
   if (auto done = write_number(dir, member_file, drawn); !done)
     return done.error();
   return drawn;

@@ -39,12 +39,12 @@ result<> create_data_folder(const std::filesystem::path& dir);
 result<uint64_t> next_incarnation(const std::filesystem::path& dir,
                                   std::chrono::system_clock::time_point now);
 
-/// Returns the number by which the groups know the manager on *dir*: drawn at
-/// the first call, the same ever after, never 0. Who lost the folder is another
-/// member, and so cannot break what it promised before (a vote, an entry).
-/// Durable once it returns.
+/// Returns the number by which the groups know the manager on *dir*: *tag* (see
+/// `manager_tag`), and a half that is drawn at the first call and the same ever
+/// after. Who lost the folder is another member, and so cannot break
+/// what it promised before (a vote, an entry). Durable once it returns.
 /// @returns `corrupt_store` if the stored number cannot be understood;
-///          `storage_failure`.
-result<uint64_t> member_number(const std::filesystem::path& dir);
+///          `conflict` if it is that of another manager; `storage_failure`.
+result<uint64_t> member_number(const std::filesystem::path& dir, uint32_t tag);
 
 } // namespace coppice

@@ -109,6 +109,8 @@ struct node_config {
     ms election_timeout{500};
     /// How often a leader shows its followers that it is there.
     ms heartbeat{50};
+    /// Entries that stay in the log for managers that are behind.
+    uint32_t trailing_entries = 4'096;
   };
 
   /// A manager, as the others know it.

@@ -154,6 +154,11 @@ void add_raft(std::vector<option>& xs) {
     {"raft.heartbeat", "How often the leading manager shows that it is there;"
                        " at most half of raft.election_timeout."},
     {5ms, 10s}, [](auto& x) -> auto& { return x.raft.heartbeat; }));
+  xs.push_back(count(
+    {"raft.trailing_entries",
+     "So many entries stay in the log for managers that are behind, up to 64"
+     " MiB; one that lacks more gets the leader's tables as a whole."},
+    {1, 1'000'000}, [](auto& x) -> auto& { return x.raft.trailing_entries; }));
 }
 
 void add_cluster(std::vector<option>& xs) {

@@ -215,6 +215,8 @@ parse_node_arguments(const std::vector<std::string>& xs) {
 
 namespace {
 
+constexpr size_t max_managers = 7;
+
 result<> check_managers(const node_config& x) {
   auto& xs = x.cluster.managers;
   auto where = x.where("cluster.managers");
@@ -223,11 +225,12 @@ result<> check_managers(const node_config& x) {
   if (!x.node.roles.manager)
     return refuse(where, "is for managers; a worker joins them by"
                          " worker.managers");
-  if (xs.size() != 1 && xs.size() != 3 && xs.size() != 5)
+  if (xs.size() > max_managers)
     return refuse(where, "names " + std::to_string(xs.size())
-                           + " managers; a cluster is founded by 1, 3 or 5:"
-                             " an even number survives no more failures than"
-                             " one less");
+                           + " managers; each of them keeps everything, and"
+                             " more than "
+                           + std::to_string(max_managers)
+                           + " only make it slower");
   auto is_self = [&](auto& y) { return y.node == x.node.id; };
   if (std::none_of(xs.begin(), xs.end(), is_self))
     return refuse(where, "does not name this node, " + in_quotes(x.node.id));

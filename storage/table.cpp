@@ -43,6 +43,8 @@ const char* to_string(table x) noexcept {
       return "checkpoint";
     case table::checkpoint_chunk:
       return "checkpoint_chunk";
+    case table::manager:
+      return "manager";
   }
   return "unknown";
 }

@@ -31,11 +31,12 @@ enum class table : uint8_t {
   kind,
   checkpoint,
   checkpoint_chunk,
+  manager,
 };
 
 /// How many tables there are.
 /// @relates table
-inline constexpr size_t table_count = 18;
+inline constexpr size_t table_count = 19;
 
 /// @relates table
 inline constexpr size_t to_index(table x) noexcept {

@@ -221,6 +221,11 @@ std::vector<proto::KindInfo> get_kinds(const table_view& view);
 
 void put_kind(table_view& view, const proto::KindInfo& x);
 
+/// Returns the managers that the log knows, ordered by name.
+std::vector<proto::ManagerRow> get_managers(const table_view& view);
+
+void put_manager(table_view& view, const proto::ManagerRow& x);
+
 // -- checkpoints --------------------------------------------------------------
 
 /// Names a checkpoint of a task: that of an attempt, with its number in it.

@@ -22,6 +22,8 @@ extern const command cancel_command_info;
 extern const command retry_command_info;
 extern const command explain_command_info;
 extern const command nodes_command_info;
+extern const command managers_command_info;
+extern const command manager_command_info;
 extern const command stop_command_info;
 
 // -- for scripts inside a task

@@ -213,6 +213,48 @@ std::string render_nodes(const std::vector<proto::Node>& xs, unix_ms now) {
                       rows);
 }
 
+namespace {
+
+const char* role_name(const proto::Manager& x) {
+  switch (x.role()) {
+    case proto::Manager::LEADER:
+      return "leader";
+    case proto::Manager::VOTER:
+      return x.removed() ? "leaving" : "voter";
+    case proto::Manager::LEARNER:
+      return "learner";
+    case proto::Manager::NONE:
+      return x.removed() ? "removed" : "no member";
+    default:
+      return "unknown";
+  }
+}
+
+} // namespace
+
+std::string render_managers(const proto::ManagersReply& x) {
+  uint64_t last = 0;
+  for (auto& y : x.managers())
+    if (y.role() == proto::Manager::LEADER)
+      last = y.match_index();
+  std::vector<std::vector<std::string>> rows;
+  for (auto& y : x.managers()) {
+    // Followers do not know how far the others are.
+    auto known = y.match_index() != 0 && last != 0;
+    auto lag = known ? last - std::min(last, y.match_index()) : 0;
+    rows.push_back({y.name().empty() ? "-" : y.name(), role_name(y),
+                    y.connected() ? "connected" : "gone",
+                    known ? std::to_string(y.match_index()) : "-",
+                    known ? std::to_string(lag) : "-",
+                    y.address().empty() ? "-" : y.address()});
+  }
+  return render_table({"MANAGER", "ROLE", "STATE", "INDEX", "LAG", "ADDRESS"},
+                      rows)
+         + "term " + std::to_string(x.term()) + ", committed up to "
+         + std::to_string(x.commit_index()) + ", as " + printable(x.node())
+         + " knows\n";
+}
+
 std::string render_error(const proto::TaskError& x) {
   if (x.code().empty())
     return printable(x.message());

@@ -57,6 +57,9 @@ double percent_of(const proto::Task& x);
 /// Renders the table of `coppice tasks`.
 std::string render_tasks(const std::vector<proto::Task>& xs, unix_ms now);
 
+/// Renders the table of `coppice managers`.
+std::string render_managers(const proto::ManagersReply& x);
+
 /// Renders the table of `coppice nodes`.
 std::string render_nodes(const std::vector<proto::Node>& xs, unix_ms now);
 

@@ -36,6 +36,8 @@ void apply_command(context ctx, const proto::Command& command,
                               *out.mutable_checkpoint());
     case proto::Command::kRegister:
       return apply_register(ctx, command.register_(), *out.mutable_register_());
+    case proto::Command::kManager:
+      return apply_manager(ctx, command.manager(), *out.mutable_manager());
     case proto::Command::KIND_NOT_SET:
       return;
   }

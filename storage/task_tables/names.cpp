@@ -206,4 +206,21 @@ void put_kind(table_view& view, const proto::KindInfo& x) {
   put_message(view, table::kind, x.name(), x);
 }
 
+// -- managers -----------------------------------------------------------------
+
+std::vector<proto::ManagerRow> get_managers(const table_view& view) {
+  std::vector<proto::ManagerRow> result;
+  for_each_row(view, table::manager, {}, [&](auto key, auto value) {
+    auto x = decode<proto::ManagerRow>(view, table::manager, key, value);
+    if (x)
+      result.push_back(std::move(*x));
+    return x.has_value();
+  });
+  return result;
+}
+
+void put_manager(table_view& view, const proto::ManagerRow& x) {
+  put_message(view, table::manager, x.name(), x);
+}
+
 } // namespace coppice

@@ -4,12 +4,13 @@
 // Three managers, each a worker as well: what was acknowledged survives the
 // loss of any one.
 
-#include "tests/process/support/real_node.hpp"
+#include "tests/process/support/real_cluster.hpp"
 
 #include <caf/test/unit_test.hpp>
 
 #include <signal.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 
@@ -19,68 +20,17 @@ using namespace std::chrono_literals;
 
 namespace {
 
-proto::TaskSpec noop() {
-  proto::TaskSpec x;
-  x.set_kind("noop");
-  return x;
+using fixture = real_cluster;
+
+/// Returns how many workers are connected.
+int workers(client& c) {
+  proto::Request request;
+  request.mutable_nodes();
+  auto reply = ask(c, request);
+  auto& xs = reply.nodes().nodes();
+  return static_cast<int>(
+    std::count_if(xs.begin(), xs.end(), [](auto& x) { return x.connected(); }));
 }
-
-proto::TaskSpec command(const std::string& script) {
-  proto::TaskSpec x;
-  x.set_kind("exec");
-  for (auto word : {"/bin/sh", "-c", script.c_str()})
-    x.mutable_exec()->add_argv(word);
-  return x;
-}
-
-struct fixture {
-  fixture() {
-    std::string managers;
-    for (auto name : {"a", "b", "c"}) {
-      nodes.push_back(std::make_unique<real_node>(
-        folder.path(), name,
-        std::map<std::string, std::string>{{"worker.slots", "8"}}));
-      managers += (managers.empty() ? "" : ",") + std::string{name} + "="
-                  + nodes.back()->address();
-    }
-    for (auto& x : nodes)
-      x->set("cluster.managers", managers);
-  }
-
-  void start() {
-    for (auto& x : nodes)
-      x->start();
-  }
-
-  std::unique_ptr<client> connect_to_all() {
-    return connect(*nodes[0], {{"127.0.0.1", nodes[1]->port()},
-                               {"127.0.0.1", nodes[2]->port()}});
-  }
-
-  /// Returns the node that began to lead in the newest term.
-  real_node& leader() {
-    real_node* result = nullptr;
-    uint64_t newest = 0;
-    for (auto& x : nodes) {
-      auto log = x->log();
-      auto text = std::string{"group leads in term "};
-      auto i = log.rfind(text);
-      if (i == std::string::npos)
-        continue;
-      auto term = std::stoull(log.substr(i + text.size()));
-      if (term > newest) {
-        newest = term;
-        result = x.get();
-      }
-    }
-    if (!result)
-      throw std::runtime_error{"nobody leads"};
-    return *result;
-  }
-
-  temp_folder folder;
-  std::vector<std::unique_ptr<real_node>> nodes;
-};
 
 } // namespace
 
@@ -112,6 +62,7 @@ CAF_TEST(what was acknowledged survives the death of one leader after another) {
 CAF_TEST(a task runs on while the leader changes and its result counts) {
   start();
   auto c = connect_to_all();
+  CAF_REQUIRE(eventually([&] { return workers(*c) == 3; }));
   // More than the leader has slots: some of them run elsewhere.
   std::vector<proto::TaskSpec> specs(24, command("sleep 4"));
   auto ids = submit(*c, specs);

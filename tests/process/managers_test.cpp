@@ -1,0 +1,173 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// Managers come, go, lose their data and fall behind, and the cluster has what
+// was acknowledged.
+
+#include "tests/process/support/real_cluster.hpp"
+
+#include <caf/test/unit_test.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <sstream>
+
+using namespace coppice;
+using namespace coppice::test;
+
+namespace {
+
+struct fixture : real_cluster {
+  /// A short log: who misses a little needs the tables.
+  fixture()
+    : real_cluster(
+      std::map<std::string, std::string>{{"raft.trailing_entries", "16"}}) {}
+
+  void begin() {
+    start();
+    c = connect_to_all();
+    submit_some(20);
+  }
+
+  /// One entry of the log each, at least.
+  void submit_some(int n) {
+    for (auto i = 0; i < n; ++i)
+      for (auto& id : submit(*c, {noop(), noop()}))
+        CAF_CHECK(acknowledged.insert(id).second);
+  }
+
+  void check_all() {
+    for (auto& id : acknowledged)
+      CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::SUCCEEDED);
+  }
+
+  /// Returns what the leader says of the manager *name*.
+  proto::Manager look(const std::string& name) {
+    proto::Request request;
+    request.mutable_managers();
+    auto reply = ask(*c, request);
+    for (auto& x : reply.managers().managers())
+      if (x.name() == name)
+        return x;
+    return {};
+  }
+
+  bool votes(const std::string& name) {
+    auto x = look(name);
+    return x.connected()
+           && (x.role() == proto::Manager::VOTER
+               || x.role() == proto::Manager::LEADER);
+  }
+
+  int members() {
+    proto::Request request;
+    request.mutable_managers();
+    auto reply = ask(*c, request);
+    auto& xs = reply.managers().managers();
+    return static_cast<int>(std::count_if(xs.begin(), xs.end(), [](auto& x) {
+      return x.role() != proto::Manager::NONE;
+    }));
+  }
+
+  command_result change(std::vector<std::string> words) {
+    std::string addresses;
+    for (auto& x : nodes)
+      addresses += (addresses.empty() ? "" : ",") + x->address();
+    words.insert(words.begin(), {"manager", "--connect", addresses});
+    return run_coppice(words);
+  }
+
+  std::unique_ptr<client> c;
+  std::set<std::string> acknowledged;
+};
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(managers_tests, fixture)
+
+CAF_TEST(a manager that lost its data is taken in again and counts) {
+  begin();
+  auto& lost = other_than(leader());
+  CAF_REQUIRE(eventually([&] { return votes(lost.name()); }));
+  auto former = look(lost.name()).member();
+  lost.kill_both();
+  std::filesystem::remove_all(lost.data());
+  submit_some(100);
+  lost.start();
+  CAF_CHECK(eventually([&] {
+    return look(lost.name()).member() != former && votes(lost.name());
+  }));
+  CAF_CHECK(eventually([&] { return members() == 3; }));
+  submit_some(10);
+  // Now it has to have everything, and a vote.
+  auto& dead = leader();
+  dead.kill_both();
+  submit_some(10);
+  check_all();
+}
+
+CAF_TEST(a manager that was away for long gets the tables of the leader) {
+  begin();
+  auto& away = other_than(leader());
+  away.kill_both();
+  submit_some(300);
+  away.start();
+  CAF_CHECK(eventually([&] {
+    return contains(away.log(), "starts again on them") && votes(away.name());
+  }));
+  submit_some(10);
+  // Without a restart of its process, that is.
+  CAF_CHECK(!contains(away.log(), "node ended"));
+  leader().kill_both();
+  submit_some(10);
+  check_all();
+}
+
+CAF_TEST(managers are added and removed while work goes on) {
+  begin();
+  auto& d = add("d");
+  d.start();
+  CAF_CHECK_EQUAL(change({"add", "d=" + d.address()}).code, 0);
+  CAF_CHECK(eventually([&] { return votes("d"); }));
+  submit_some(10);
+  CAF_CHECK_EQUAL(change({"transfer", "d"}).code, 0);
+  CAF_CHECK(
+    eventually([&] { return look("d").role() == proto::Manager::LEADER; }));
+  CAF_CHECK_EQUAL(change({"remove", "a"}).code, 0);
+  CAF_CHECK(
+    eventually([&] { return look("a").role() == proto::Manager::NONE; }));
+  nodes[0]->kill_both();
+  submit_some(10);
+  // Of b, c and d any two are enough.
+  nodes[1]->kill_both();
+  submit_some(10);
+  nodes[1]->start();
+  // The leader can be removed, too: it hands the lead over first.
+  CAF_CHECK(eventually([&] { return votes("b"); }));
+  CAF_CHECK_EQUAL(change({"remove", "d"}).code, 0);
+  CAF_CHECK(
+    eventually([&] { return look("d").role() == proto::Manager::NONE; }));
+  submit_some(10);
+  check_all();
+}
+
+CAF_TEST(a change that makes no sense is refused) {
+  begin();
+  auto said = change({"remove", "nobody"});
+  CAF_CHECK_EQUAL(said.code, 4);
+  CAF_CHECK(contains(said.err, "the managers are a, b, c"));
+  said = change({"transfer", "nobody"});
+  CAF_CHECK_EQUAL(said.code, 4);
+  CAF_CHECK(contains(said.err, "'nobody'"));
+  said = change({"add", "x=nowhere"});
+  CAF_CHECK_EQUAL(said.code, 4);
+  CAF_CHECK_EQUAL(change({"add", "x"}).code, 2);
+  CAF_CHECK_EQUAL(change({"befriend", "x"}).code, 2);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

@@ -1,0 +1,82 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "tests/process/support/real_cluster.hpp"
+
+#include <stdexcept>
+
+namespace coppice::test {
+
+real_cluster::real_cluster(std::map<std::string, std::string> xs)
+  : settings(std::move(xs)) {
+  settings.emplace("worker.slots", "8");
+  std::string managers;
+  for (auto name : {"a", "b", "c"}) {
+    nodes.push_back(std::make_unique<real_node>(folder.path(), name, settings));
+    managers += (managers.empty() ? "" : ",") + std::string{name} + "="
+                + nodes.back()->address();
+  }
+  for (auto& x : nodes)
+    x->set("cluster.managers", managers);
+}
+
+real_node& real_cluster::add(const std::string& name) {
+  nodes.push_back(std::make_unique<real_node>(folder.path(), name, settings));
+  std::string managers;
+  for (auto& x : nodes)
+    managers += (managers.empty() ? "" : ",") + x->name() + "=" + x->address();
+  nodes.back()->set("cluster.managers", managers);
+  return *nodes.back();
+}
+
+void real_cluster::start() {
+  for (auto& x : nodes)
+    x->start();
+}
+
+std::unique_ptr<client> real_cluster::connect_to_all() {
+  std::vector<host_port> others;
+  for (size_t i = 1; i < nodes.size(); ++i)
+    others.push_back({"127.0.0.1", nodes[i]->port()});
+  return connect(*nodes[0], std::move(others));
+}
+
+real_node& real_cluster::leader() {
+  real_node* result = nullptr;
+  uint64_t newest = 0;
+  for (auto& x : nodes) {
+    auto log = x->log();
+    auto text = std::string{"group leads in term "};
+    auto i = log.rfind(text);
+    if (i == std::string::npos)
+      continue;
+    auto term = std::stoull(log.substr(i + text.size()));
+    if (term > newest) {
+      newest = term;
+      result = x.get();
+    }
+  }
+  if (!result)
+    throw std::runtime_error{"nobody leads"};
+  return *result;
+}
+
+real_node& real_cluster::other_than(const real_node& x) {
+  return nodes[0].get() == &x ? *nodes[1] : *nodes[0];
+}
+
+proto::TaskSpec noop() {
+  proto::TaskSpec x;
+  x.set_kind("noop");
+  return x;
+}
+
+proto::TaskSpec command(const std::string& script) {
+  proto::TaskSpec x;
+  x.set_kind("exec");
+  for (auto word : {"/bin/sh", "-c", script.c_str()})
+    x.mutable_exec()->add_argv(word);
+  return x;
+}
+
+} // namespace coppice::test

@@ -1,0 +1,45 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "tests/process/support/real_node.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace coppice::test {
+
+/// Three real managers, a, b and c, each a worker as well.
+struct real_cluster {
+  /// @param settings Options of all of them.
+  explicit real_cluster(std::map<std::string, std::string> settings = {});
+
+  /// Adds a manager that is told of the others, and starts none.
+  real_node& add(const std::string& name);
+
+  void start();
+
+  /// Returns a client that knows all of them.
+  std::unique_ptr<client> connect_to_all();
+
+  /// Returns the node that began to lead in the newest term.
+  real_node& leader();
+
+  /// Returns one that is not *x*.
+  real_node& other_than(const real_node& x);
+
+  temp_folder folder;
+  std::map<std::string, std::string> settings;
+  std::vector<std::unique_ptr<real_node>> nodes;
+};
+
+/// Returns the spec of a task that does nothing.
+proto::TaskSpec noop();
+
+/// Returns the spec of a task that runs a shell script.
+proto::TaskSpec command(const std::string& script);
+
+} // namespace coppice::test
