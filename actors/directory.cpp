@@ -22,6 +22,8 @@ constexpr auto hello_timeout = std::chrono::seconds{30};
 /// part of a log that a worker sends.
 constexpr auto read_timeout = std::chrono::seconds{25};
 
+constexpr auto stop_delay = std::chrono::milliseconds{100};
+
 } // namespace
 
 // -- directory_state ----------------------------------------------------------
@@ -31,7 +33,8 @@ caf::result<proto::Reply> directory_state::on_request(proto::Request& x) {
     proto::Reply reply;
     reply.mutable_stop()->set_node(options.node);
     log::info("node {} is asked to stop by a client", options.node);
-    options.stop();
+    // The connection ends with the node, and the answer has to leave before.
+    self->delayed_send(self, stop_delay, atom::retire::value);
     return reply;
   }
   if (x.has_managers() || x.has_manager())
@@ -167,6 +170,7 @@ directory(directory_impl::stateful_pointer<directory_state> self,
            peer_actor& replica) {
       return self->state.on_manager(x, from, replica);
     },
+    [self](atom::retire) { self->state.options.stop(); },
     [self](lead_info& x) { self->state.on_lead(x); },
     [self](leader_address& x) { self->state.leader = std::move(x); },
     [self](peer_links_actor& x) { self->state.links = std::move(x); },

@@ -15,9 +15,10 @@
 
 namespace coppice {
 
-/// The DIRECTORY, and how it learns of PEER_LINKS, once.
+/// The DIRECTORY, and how it learns of PEER_LINKS, once, and ends its node.
 using directory_impl
-  = local_directory_actor::extend<caf::reacts_to<peer_links_actor>>;
+  = local_directory_actor::extend<caf::reacts_to<peer_links_actor>,
+                                  caf::reacts_to<atom::retire>>;
 
 /// What the DIRECTORY is told when it starts.
 struct directory_options {

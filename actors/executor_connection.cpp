@@ -26,6 +26,9 @@ constexpr auto flush_interval = 2ms;
 /// beside a hundred, wait for their acknowledgement.
 constexpr size_t max_unacknowledged = 8;
 
+/// The pauses between managers that do not lead grow up to this exponent.
+constexpr uint32_t quick_failures = 2;
+
 std::string host_name() {
   char buffer[256] = {};
   ::gethostname(buffer, sizeof(buffer) - 1);
@@ -136,6 +139,9 @@ void executor_state::on_welcome(const proto::Welcome& x,
                                 const task_tracker_actor& tracker,
                                 std::chrono::nanoseconds asked) {
   if (x.has_error()) {
+    // Another one leads, or will in a moment.
+    if (static_cast<ec>(x.error().code()) == ec::not_leader)
+      failures = std::min(failures, quick_failures);
     lose("the manager refuses it: " + x.error().message());
     return;
   }

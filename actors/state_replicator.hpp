@@ -209,6 +209,9 @@ struct state_replicator_state {
 
   void ask_for_tables();
 
+  /// Gives up an intake that has become pointless.
+  void look_after_intake();
+
   /// Does what is due for tables that travel.
   void look_after_tables();
 
@@ -298,6 +301,9 @@ struct state_replicator_state {
 
   /// Who has them.
   uint64_t intake_from = 0;
+
+  /// Where this member's own tables ended when it began.
+  uint64_t intake_at = 0;
 
   caf::actor_clock::time_point ask_at;
 

@@ -88,6 +88,7 @@ void state_replicator_state::on_behind(const snapshot_offer& x) {
     return; // The next offer tries again.
   }
   intake.emplace(std::move(begun.value()));
+  intake_at = member->delivered_index();
   ask_for_tables();
 }
 
@@ -103,7 +104,15 @@ void state_replicator_state::ask_for_tables() {
   self->send(from->second, std::move(x));
 }
 
+void state_replicator_state::look_after_intake() {
+  // Another leader's log reached this member after all: what is on its way may
+  // be older than what this member has by now.
+  if (intake && member->delivered_index() != intake_at)
+    intake.reset();
+}
+
 void state_replicator_state::on_tables_part(const proto::PeerMessage& x) {
+  look_after_intake();
   if (!intake || x.from() != intake_from)
     return;
   auto before = intake->wanted();
@@ -132,6 +141,7 @@ void state_replicator_state::look_after_tables() {
     copy = nullptr;
     keep_from = 0;
   }
+  look_after_intake();
   if (intake && now >= ask_at)
     ask_for_tables();
 }

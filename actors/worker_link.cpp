@@ -30,8 +30,9 @@ caf::result<directory_actor> worker_link_state::dial() {
 void worker_link_state::dial_next(
   caf::typed_response_promise<directory_actor> promise, size_t left) {
   auto address = options.managers[turn];
+  // Also if it answers: who asks again does so because it does not lead.
+  turn = (turn + 1) % options.managers.size();
   auto failed = [this, promise, left](const caf::error& err) mutable {
-    turn = (turn + 1) % options.managers.size();
     if (left > 0)
       dial_next(promise, left - 1);
     else

@@ -81,6 +81,10 @@ CAF_TEST(any node can be stopped) {
   x.mutable_stop();
   auto reply = ask(x);
   CAF_CHECK_EQUAL(reply.stop().node(), std::string{"w1"});
+  // Not before the answer has left.
+  CAF_CHECK_EQUAL(stops, 0);
+  sched.advance_time(std::chrono::seconds{1});
+  consume_messages();
   CAF_CHECK_EQUAL(stops, 1);
 }
 

@@ -71,10 +71,7 @@ struct fixture : real_cluster {
   }
 
   command_result change(std::vector<std::string> words) {
-    std::string addresses;
-    for (auto& x : nodes)
-      addresses += (addresses.empty() ? "" : ",") + x->address();
-    words.insert(words.begin(), {"manager", "--connect", addresses});
+    words.insert(words.begin(), {"manager", "--connect", addresses()});
     return run_coppice(words);
   }
 

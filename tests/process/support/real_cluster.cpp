@@ -7,14 +7,15 @@
 
 namespace coppice::test {
 
-real_cluster::real_cluster(std::map<std::string, std::string> xs)
+real_cluster::real_cluster(std::map<std::string, std::string> xs,
+                           const std::vector<std::string>& names)
   : settings(std::move(xs)) {
-  settings.emplace("worker.slots", "8");
+  settings.try_emplace("worker.slots", "8");
   std::string managers;
-  for (auto name : {"a", "b", "c"}) {
+  for (auto& name : names) {
     nodes.push_back(std::make_unique<real_node>(folder.path(), name, settings));
-    managers += (managers.empty() ? "" : ",") + std::string{name} + "="
-                + nodes.back()->address();
+    managers
+      += (managers.empty() ? "" : ",") + name + "=" + nodes.back()->address();
   }
   for (auto& x : nodes)
     x->set("cluster.managers", managers);
@@ -62,7 +63,14 @@ real_node& real_cluster::leader() {
 }
 
 real_node& real_cluster::other_than(const real_node& x) {
-  return nodes[0].get() == &x ? *nodes[1] : *nodes[0];
+  return nodes[0].get() == &x ? *nodes.back() : *nodes[0];
+}
+
+std::string real_cluster::addresses() const {
+  std::string result;
+  for (auto& x : nodes)
+    result += (result.empty() ? "" : ",") + x->address();
+  return result;
 }
 
 proto::TaskSpec noop() {

@@ -12,10 +12,12 @@
 
 namespace coppice::test {
 
-/// Three real managers, a, b and c, each a worker as well.
+/// Real managers, by default a, b and c, each a worker as well.
 struct real_cluster {
   /// @param settings Options of all of them.
-  explicit real_cluster(std::map<std::string, std::string> settings = {});
+  explicit real_cluster(std::map<std::string, std::string> settings = {},
+                        const std::vector<std::string>& names
+                        = {"a", "b", "c"});
 
   /// Adds a manager that is told of the others, and starts none.
   real_node& add(const std::string& name);
@@ -28,8 +30,11 @@ struct real_cluster {
   /// Returns the node that began to lead in the newest term.
   real_node& leader();
 
-  /// Returns one that is not *x*.
+  /// Returns one that is not *x*, if there is one.
   real_node& other_than(const real_node& x);
+
+  /// Returns the addresses of all, with commas between.
+  std::string addresses() const;
 
   temp_folder folder;
   std::map<std::string, std::string> settings;

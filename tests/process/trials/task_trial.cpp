@@ -1,12 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The Coppice contributors
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Submits tasks all the time while a manager and a worker process are killed
-// again and again, and the worker is frozen now and then. The judge is the
-// client's own log of acknowledgements and the tasks' own journal of starts and
-// ends, not Coppice's word for it.
+// Submits, cancels and retries tasks all the time while managers and a worker
+// process are killed and frozen again and again, a third of the time the
+// manager that leads, and managers lose their data. The judge is the client's
+// own log of acknowledgements and the tasks' own journal of starts and ends,
+// not Coppice's word for it.
 
-#include "tests/process/support/real_node.hpp"
+#include "tests/process/support/real_cluster.hpp"
 
 #include <signal.h>
 
@@ -29,9 +30,12 @@ namespace {
 using clock_type = std::chrono::steady_clock;
 
 struct trial_options {
+  int managers = 1;
   int tasks = 1'200;
   int kills = 6;
   int freezes = 1;
+  /// Times that a manager loses its data; with several managers.
+  int losses = 0;
   /// Between the end of one fault and the next one.
   std::chrono::milliseconds pause{1'500};
   uint32_t seed = std::random_device{}();
@@ -39,6 +43,21 @@ struct trial_options {
 
 /// A kill counts as one under load with this many leases.
 constexpr uint32_t under_load = 20;
+
+/// What has to become of a task.
+enum class fate {
+  succeeds,
+  cancelled,
+  /// An answer was lost.
+  either,
+};
+
+std::vector<std::string> manager_names(int n) {
+  std::vector<std::string> result;
+  for (auto i = 0; i < n; ++i)
+    result.emplace_back(1, static_cast<char>('a' + i));
+  return result;
+}
 
 /// What the tasks did in the world.
 struct journal {
@@ -63,23 +82,26 @@ public:
   explicit trial(trial_options options)
     : options_(options),
       rng_(options.seed),
-      manager_(folder_.path(), "manager",
-               {{"node.roles", "manager"},
+      cluster_({{"node.roles", "manager"},
                 {"lease.duration", "2s"},
-                {"keepalive.interval", "300ms"}}),
+                {"raft.trailing_entries", "500"},
+                {"keepalive.interval", "300ms"}},
+               manager_names(options.managers)),
       worker_(folder_.path(), "worker",
               {{"node.roles", "worker"},
                {"worker.slots", "64"},
-               {"worker.managers", manager_.address()},
+               {"worker.managers", cluster_.addresses()},
                {"lease.duration", "2s"},
                {"keepalive.interval", "300ms"}}) {}
 
   /// @returns Whether everything is as it has to be.
   bool run() {
-    std::printf("seed %u: %d tasks, %d kills, %d freezes\n", options_.seed,
-                options_.tasks, options_.kills, options_.freezes);
+    std::printf("seed %u: %d managers, %d tasks, %d kills, %d freezes, %d "
+                "losses of data\n",
+                options_.seed, options_.managers, options_.tasks,
+                options_.kills, options_.freezes, options_.losses);
     begun_ = clock_type::now();
-    manager_.start();
+    cluster_.start();
     worker_.start();
     std::thread submitter{[this] { submit_all(); }};
     inject_faults();
@@ -106,20 +128,41 @@ private:
   /// Submits throughout: never so much at once that the queue runs long, never
   /// so little that it runs dry.
   void submit_all() {
-    auto c = connect(manager_);
+    auto c = cluster_.connect_to_all();
     std::minstd_rand rng{options_.seed + 1};
     while (static_cast<int>(acknowledged_.size()) < options_.tasks) {
       std::vector<proto::TaskSpec> batch;
       for (auto n = 1 + rng() % 20; n > 0; --n)
         batch.push_back(make_spec(rng));
       for (auto& id : submit(*c, batch))
-        if (!acknowledged_.insert(id).second)
+        if (!acknowledged_.emplace(id, fate::succeeds).second)
           twice_.insert(id);
+        else if (rng() % 20 == 0)
+          disturb(*c, id, rng() % 2 == 0);
       // Paced by the faults, so that each of them meets live tasks.
       auto share = static_cast<double>(acknowledged_.size()) / options_.tasks;
       while (!faults_over_ && share > progress_ + 0.08)
         std::this_thread::sleep_for(5ms);
     }
+  }
+
+  /// Cancels a task, and maybe tries it again.
+  void disturb(client& c, const std::string& id, bool again) {
+    auto& result = acknowledged_[id];
+    proto::Request cancel;
+    cancel.mutable_cancel()->add_ids(id);
+    auto state = ask(c, cancel).cancel().items(0).state();
+    result = state == proto::CANCELLED ? fate::cancelled : fate::either;
+    if (!again || result != fate::cancelled)
+      return;
+    proto::Request retry;
+    retry.mutable_retry()->add_ids(id);
+    auto said = c.ask(std::move(retry));
+    auto known = said && !said.value().has_error();
+    if (known && !said.value().retry().items(0).has_error())
+      result = fate::succeeds;
+    else
+      result = fate::either;
   }
 
   // -- faults -----------------------------------------------------------------
@@ -136,14 +179,19 @@ private:
   }
 
   void inject_faults() {
-    auto c = connect(manager_);
-    auto all = options_.kills + options_.freezes;
+    auto c = cluster_.connect_to_all();
+    auto all = options_.kills + options_.freezes + options_.losses;
     for (auto i = 0; i < all; ++i) {
       progress_ = static_cast<double>(i) / all;
       auto loaded = eventually([&] { return leases(*c) >= under_load; }, 10s);
       std::this_thread::sleep_for(std::chrono::milliseconds{rng_() % 300});
-      // Freezes are spread among the kills.
-      if ((i + 1) * options_.freezes / all > i * options_.freezes / all) {
+      // Losses and freezes are spread among the kills.
+      auto half = all / std::max(1, 2 * options_.losses);
+      if (is_due(i + half, options_.losses, all)) {
+        lose_data(*c);
+        continue;
+      }
+      if (is_due(i, options_.freezes, all)) {
         freeze();
         continue;
       }
@@ -155,8 +203,13 @@ private:
     progress_ = 1;
   }
 
+  /// Returns whether fault *i* of *all* is one of *n* that are spread evenly.
+  static bool is_due(int i, int n, int all) {
+    return (i + 1) * n / all > i * n / all;
+  }
+
   void kill_one() {
-    auto& victim = rng_() % 2 == 0 ? manager_ : worker_;
+    auto& victim = pick();
     if (rng_() % 5 == 0) {
       victim.kill_both();
       victim.start();
@@ -165,10 +218,49 @@ private:
     }
   }
 
+  /// A third each: the manager that leads, any manager, the worker.
+  real_node& pick() {
+    switch (rng_() % 3) {
+      case 0:
+        return cluster_.leader();
+      case 1:
+        return *cluster_.nodes[rng_() % cluster_.nodes.size()];
+      default:
+        return worker_;
+    }
+  }
+
+  /// Returns whether all managers vote, are there, and have everything.
+  bool is_whole(client& c) {
+    proto::Request request;
+    request.mutable_managers();
+    auto reply = ask(c, request);
+    auto& xs = reply.managers().managers();
+    return xs.size() == options_.managers
+           && std::all_of(xs.begin(), xs.end(), [](auto& x) {
+                return x.connected() && x.role() != proto::Manager::LEARNER;
+              });
+  }
+
+  /// Only a majority has all that was acknowledged: the others must be back.
+  void lose_data(client& c) {
+    expect(eventually([&] { return is_whole(c); }),
+           "the managers did not become whole again");
+    auto& victim = *cluster_.nodes[rng_() % cluster_.nodes.size()];
+    victim.kill_both();
+    std::filesystem::remove_all(victim.data());
+    victim.start();
+    expect(eventually([&] { return is_whole(c); }),
+           "manager " + victim.name() + " was not taken in again");
+    ++losses_;
+  }
+
   /// Longer than a lease: what it ran is given to nobody else but itself, and
-  /// its late results must be refused.
+  /// its late results must be refused. With several managers every other one is
+  /// the leader, who is deposed and does not know it.
   void freeze() {
-    auto pid = worker_.signal_node(SIGSTOP);
+    auto leads = options_.managers > 1 && ++freezes_ % 2 == 0;
+    auto pid = (leads ? cluster_.leader() : worker_).signal_node(SIGSTOP);
     std::this_thread::sleep_for(4s);
     if (pid)
       ::kill(*pid, SIGCONT);
@@ -178,11 +270,19 @@ private:
   // -- judgement --------------------------------------------------------------
 
   bool judge() {
-    auto c = connect(manager_);
+    auto c = cluster_.connect_to_all();
     auto world = folder_.path() / "journal";
     auto retried = 0;
-    for (auto& id : acknowledged_) {
+    for (auto& [id, expected] : acknowledged_) {
       auto task = await_end(*c, id);
+      if (expected != fate::either)
+        expect((task.state() == proto::SUCCEEDED)
+                 == (expected == fate::succeeds),
+               id + " is " + proto::TaskState_Name(task.state()));
+      if (task.state() == proto::CANCELLED) {
+        ++cancelled_;
+        continue;
+      }
       expect(task.state() == proto::SUCCEEDED, id + " did not succeed");
       retried += task.attempt() > 1 ? 1 : 0;
       auto believed = 0;
@@ -233,12 +333,13 @@ private:
   void report(int retried, uint64_t fenced) {
     auto seconds
       = std::chrono::duration<double>(clock_type::now() - begun_).count();
-    std::printf("%zu tasks acknowledged, %d tried more than once, %llu late "
-                "results refused; %d kills, %d of them with %u or more leases "
-                "live; %.1f s\n",
-                acknowledged_.size(), retried,
-                static_cast<unsigned long long>(fenced), kills_,
-                kills_under_load_, under_load, seconds);
+    std::printf(
+      "%zu tasks acknowledged, %d cancelled, %d tried more than once, "
+      "%llu late results refused; %d kills, %d of them with %u or "
+      "more leases live; %d losses of data; %.1f s\n",
+      acknowledged_.size(), cancelled_, retried,
+      static_cast<unsigned long long>(fenced), kills_, kills_under_load_,
+      under_load, losses_, seconds);
     for (auto& fault : faults_)
       std::printf("FAULT: %s\n", fault.c_str());
     std::printf("%s\n", faults_.empty() ? "nothing lost, nothing believed twice"
@@ -250,18 +351,21 @@ private:
   trial_options options_;
   std::minstd_rand rng_;
   temp_folder folder_;
-  real_node manager_;
+  real_cluster cluster_;
   real_node worker_;
   clock_type::time_point begun_;
 
   /// Written by the submitter, read by others after it ended.
-  std::set<std::string> acknowledged_;
+  std::map<std::string, fate> acknowledged_;
   std::set<std::string> twice_;
 
   std::atomic<double> progress_ = 0;
   std::atomic<bool> faults_over_ = false;
   int kills_ = 0;
   int kills_under_load_ = 0;
+  int freezes_ = 0;
+  int losses_ = 0;
+  int cancelled_ = 0;
   std::map<std::string, uint32_t> last_;
   std::vector<std::string> faults_;
 };
@@ -276,7 +380,11 @@ int main(int argc, char** argv) {
   trial_options options;
   for (auto i = 1; i + 1 < argc; i += 2) {
     std::string key = argv[i];
-    if (key == "--tasks")
+    if (key == "--managers")
+      options.managers = std::clamp(number(argv[i + 1]), 1, 5);
+    else if (key == "--losses")
+      options.losses = number(argv[i + 1]);
+    else if (key == "--tasks")
       options.tasks = number(argv[i + 1]);
     else if (key == "--kills")
       options.kills = number(argv[i + 1]);
