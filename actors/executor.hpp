@@ -165,6 +165,12 @@ struct executor_state {
   /// Gives the connection up and looks for another one.
   void lose(const std::string& why);
 
+  /// The same, quickly, as this manager does not lead.
+  void look_further(const std::string& why);
+
+  /// Returns how long to wait after another failure.
+  ms next_pause();
+
   void forget_handles();
 
   /// Has news told soon, with all other news of this turn.
@@ -303,6 +309,9 @@ struct executor_state {
 
   /// Vain tries to connect since the last success.
   uint32_t failures = 0;
+
+  /// Managers that did not lead, since the last acknowledgement.
+  uint32_t elections = 0;
 
   bool flush_scheduled = false;
 

@@ -29,6 +29,9 @@ constexpr size_t max_unacknowledged = 8;
 /// The pauses between managers that do not lead grow up to this exponent.
 constexpr uint32_t quick_failures = 2;
 
+/// So many managers in a row that do not lead are worth a line in the log.
+constexpr uint32_t long_election = 32;
+
 std::string host_name() {
   char buffer[256] = {};
   ::gethostname(buffer, sizeof(buffer) - 1);
@@ -139,10 +142,10 @@ void executor_state::on_welcome(const proto::Welcome& x,
                                 const task_tracker_actor& tracker,
                                 std::chrono::nanoseconds asked) {
   if (x.has_error()) {
-    // Another one leads, or will in a moment.
     if (static_cast<ec>(x.error().code()) == ec::not_leader)
-      failures = std::min(failures, quick_failures);
-    lose("the manager refuses it: " + x.error().message());
+      look_further(x.error().message());
+    else
+      lose("the manager refuses it: " + x.error().message());
     return;
   }
   if (!scheduler || !tracker) {
@@ -176,14 +179,27 @@ void executor_state::reconcile(const proto::Welcome& x) {
     stop_attempt(to_attempt_key(ref), proto::CANCEL_REQUESTED);
 }
 
-void executor_state::lose(const std::string& why) {
+void executor_state::look_further(const std::string& why) {
   forget_handles();
+  failures = std::min(failures, quick_failures);
+  // Another one leads, or will in a moment: that is no news.
+  if (++elections % long_election == 0)
+    log::warn("{} finds no manager that leads: {}", name, why);
+  search_in(next_pause());
+}
+
+executor_state::ms executor_state::next_pause() {
   auto exponent = std::min(failures++, 16u);
   auto pause
     = std::min(options.backoff_min * (1 << exponent), options.backoff_max);
   // Half of it at random, so that many workers do not come back at once.
   std::uniform_int_distribution<int64_t> jitter{0, pause.count() / 2};
-  pause -= ms{jitter(rng)};
+  return pause - ms{jitter(rng)};
+}
+
+void executor_state::lose(const std::string& why) {
+  forget_handles();
+  auto pause = next_pause();
   if (failures == 1 || failures % 32 == 0)
     log::warn("{} has no manager: {}", name, why);
   else
@@ -286,6 +302,7 @@ void executor_state::on_ack(uint64_t number, const proto::ReportAck& x,
   --link.in_flight;
   // Not earlier: a manager may welcome a worker and refuse what it says.
   failures = 0;
+  elections = 0;
   link.renewed = std::max(link.renewed, sent);
   remove_folders done;
   for (auto& key : table.acknowledged(number))

@@ -253,9 +253,20 @@ void peer_links_state::introduce(const std::string& whom,
           return;
         log::warn("{} is refused by the manager {}: {}", name, whom,
                   wrong.message);
-        dial_later(whom, options.retry_refused);
+        refused(whom);
       },
       [this, whom](const caf::error&) { dial_later(whom, options.retry); });
+}
+
+void peer_links_state::refused(const std::string& whom) {
+  auto to = peers.find(whom);
+  if (to == peers.end())
+    return;
+  // Not again with the next tick: that would fill both logs.
+  if (to->second.directory)
+    self->demonitor(to->second.directory.address());
+  disconnect(to->second);
+  dial_later(whom, options.retry_refused);
 }
 
 void peer_links_state::dial_later(const std::string& whom,

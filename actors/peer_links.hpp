@@ -131,6 +131,9 @@ struct peer_links_state {
 
   void introduce_to_all();
 
+  /// The manager *name* will have nothing to do with this one, for now.
+  void refused(const std::string& name);
+
   void introduce(const std::string& name, const directory_actor& to);
 
   void dial_later(const std::string& name, std::chrono::milliseconds pause);
