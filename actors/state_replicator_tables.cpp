@@ -39,17 +39,19 @@ void state_replicator_state::make_copy() {
   log::info("{} copies its tables for a manager that needs them", name);
   // Whatever the copy will have, the log goes on after it.
   keep_from = store->durable_index() + 1;
-  self->spawn<caf::detached>([db = store, dir = options.dir,
-                              whom = caf::actor_cast<state_replicator_impl>(
-                                self)](caf::event_based_actor* copier) {
-    auto made = tables_copy::make(*db, dir);
-    copied_tables result;
-    if (made)
-      result.copy = std::make_shared<tables_copy>(std::move(made.value()));
-    else
-      result.why = made.error();
-    copier->send(whom, std::move(result));
-  });
+  auto copy_tables
+    = [](caf::event_based_actor* copier, const std::shared_ptr<tables>& db,
+         const std::filesystem::path& dir, const state_replicator_impl& whom) {
+        auto made = tables_copy::make(*db, dir);
+        copied_tables result;
+        if (made)
+          result.copy = std::make_shared<tables_copy>(std::move(made.value()));
+        else
+          result.why = made.error();
+        copier->send(whom, std::move(result));
+      };
+  self->spawn<caf::detached>(copy_tables, store, options.dir,
+                             caf::actor_cast<state_replicator_impl>(self));
 }
 
 void state_replicator_state::on_copied(const copied_tables& x) {
