@@ -355,11 +355,17 @@ result<turn> replica::finish_turn(time_point now, const outbox& send) {
 
 /// Sends a leader's entries while its own disk is still to come: nobody counts
 /// this member's copy before it is durable. The one thing that must be on its
-/// disk is the vote by which it leads.
+/// disk is the vote by which it leads. And who is a member: if only one who may
+/// not stand for election any more had that, and the leader lost it in a crash,
+/// the one could not lead, and would not vote for the other.
 void replica::send_early(const outbox& send) {
-  auto may_leave = [term = durable_state_.term](const peer_message& x) {
+  auto is_change
+    = [](const log_entry& x) { return x.type == entry_type::configuration; };
+  auto may_leave = [&](const peer_message& x) {
     auto* body = std::get_if<append_entries>(&x.body);
-    return body && body->term == term;
+    return body && body->term == durable_state_.term
+           && std::none_of(body->entries.begin(), body->entries.end(),
+                           is_change);
   };
   auto rest
     = std::stable_partition(waiting_.begin(), waiting_.end(), may_leave);

@@ -277,8 +277,19 @@ public:
         result += std::string{", "} + to_string(x.aut->current_role())
                   + " of term " + std::to_string(x.aut->term()) + ", leader "
                   + std::to_string(x.aut->leader()) + ", commit "
-                  + std::to_string(x.aut->commit_index());
+                  + std::to_string(x.aut->commit_index()) + ", knows "
+                  + members_to_text(*x.aut);
     }
+    return result;
+  }
+
+  /// Renders who is in the group, as a member knows it; who only learns has a
+  /// question mark.
+  static std::string members_to_text(const replica& x) {
+    std::string result;
+    if (auto known = x.members())
+      for (auto& y : known.value())
+        result += std::to_string(y.id) + (y.votes ? " " : "? ");
     return result;
   }
 
