@@ -3,6 +3,8 @@
 
 #include "apps/process_tree.hpp"
 
+#include "runtime/files.hpp"
+
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,11 +13,10 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 namespace coppice {
 
@@ -27,9 +28,10 @@ std::string proc_folder(pid_t pid) {
   return "/proc/" + std::to_string(pid);
 }
 
+/// Returns what a file of /proc says; nothing if its process is gone.
 std::string read_all(const std::string& file) {
-  std::ifstream in{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, {}};
+  auto text = read_file(file);
+  return text ? std::move(text).value() : std::string{};
 }
 
 /// Returns the names in a folder; none if it is gone meanwhile.

@@ -13,8 +13,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <random>
@@ -40,11 +38,12 @@ error storage_error(const fs::path& file, const char* what) {
 
 /// Reads a file that holds one number and a line feed.
 std::optional<uint64_t> read_number(const fs::path& file) {
-  std::ifstream in{file, std::ios::binary};
-  std::string text{std::istreambuf_iterator<char>{in}, {}};
+  auto text = read_file(file);
+  if (!text)
+    return std::nullopt;
   uint64_t x = 0;
-  auto end = text.data() + text.size();
-  auto [at, err] = std::from_chars(text.data(), end, x);
+  auto end = text.value().data() + text.value().size();
+  auto [at, err] = std::from_chars(text.value().data(), end, x);
   if (err != std::errc{} || std::string_view(at, end) != "\n")
     return std::nullopt;
   return x;

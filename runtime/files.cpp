@@ -8,9 +8,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <string>
 
 namespace coppice {
 
@@ -22,6 +22,26 @@ error refusal(const std::filesystem::path& file, const char* what) {
 }
 
 } // namespace
+
+result<std::string> read_file(const std::filesystem::path& file) {
+  // No stream: its buffer throws where read(2) fails, as it does for a process
+  // that ends while we look at it.
+  unique_fd fd{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd)
+    return refusal(file, "cannot be opened");
+  std::string result;
+  std::array<char, 4096> buffer;
+  for (;;) {
+    auto n = ::read(fd.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return refusal(file, "cannot be read");
+    if (n == 0)
+      return result;
+    result.append(buffer.data(), static_cast<size_t>(n));
+  }
+}
 
 result<> write_all(int fd, uint64_t offset, std::string_view bytes,
                    const std::filesystem::path& file) {

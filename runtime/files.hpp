@@ -7,9 +7,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace coppice {
+
+/// Reads all of *file*, also where its size is not known before, as in /proc.
+/// @returns `storage_failure` if it cannot be opened or read to its end.
+result<std::string> read_file(const std::filesystem::path& file);
 
 /// Writes all of *bytes* to *fd* from *offset* on.
 /// @param file Whose descriptor it is, for the error.
