@@ -22,7 +22,7 @@ void state_replicator_state::on_tables_wanted(const proto::PeerMessage& x) {
   auto offset = wanted.copy() == copy->number() ? wanted.offset() : 0;
   auto part = copy->read(offset, options.max_part_bytes);
   if (!part) {
-    log::error("{}: {}", name, part.error().message);
+    log::error("{}: {}", options.group, part.error().message);
     copy = nullptr;
     return;
   }
@@ -36,7 +36,7 @@ void state_replicator_state::on_tables_wanted(const proto::PeerMessage& x) {
 void state_replicator_state::make_copy() {
   if (std::exchange(copying, true))
     return;
-  log::info("{} copies its tables for a manager that needs them", name);
+  log::info("{} copies its tables for a manager that needs them", options.group);
   // Whatever the copy will have, the log goes on after it.
   keep_from = store->durable_index() + 1;
   auto copy_tables
@@ -60,7 +60,7 @@ void state_replicator_state::on_copied(const copied_tables& x) {
   copy_used = self->clock().now();
   if (!copy)
     log::error("{} has no copy of its tables for a manager that needs them: {}",
-               name, x.why.message);
+               options.group, x.why.message);
 }
 
 result<> state_replicator_state::trim_log() {
@@ -83,10 +83,10 @@ void state_replicator_state::on_behind(const snapshot_offer& x) {
     return;
   log::warn("{} is too far behind: the leader's log begins after entry {}, "
             "where this one ends; it fetches the leader's tables",
-            name, member->last_index());
+            options.group, member->last_index());
   auto begun = tables_intake::begin(options.dir);
   if (!begun) {
-    log::error("{} cannot fetch tables: {}", name, begun.error().message);
+    log::error("{} cannot fetch tables: {}", options.group, begun.error().message);
     return; // The next offer tries again.
   }
   intake.emplace(std::move(begun.value()));
@@ -120,7 +120,7 @@ void state_replicator_state::on_tables_part(const proto::PeerMessage& x) {
   auto before = intake->wanted();
   auto complete = intake->take(x.tables_part());
   if (!complete) {
-    log::error("{} cannot fetch tables: {}", name, complete.error().message);
+    log::error("{} cannot fetch tables: {}", options.group, complete.error().message);
     intake.reset(); // The next offer begins anew.
     return;
   }
@@ -131,7 +131,7 @@ void state_replicator_state::on_tables_part(const proto::PeerMessage& x) {
     return;
   }
   log::info("{} has the leader's tables, {} bytes, and starts again on them",
-            name, x.tables_part().total());
+            options.group, x.tables_part().total());
   self->quit(superseded());
 }
 

@@ -77,6 +77,9 @@ public:
       auto& item = *command.add_items();
       item.set_spec(std::string(100, 's'));
       item.set_product("product");
+      item.set_product_number(1);
+      item.set_epoch(1);
+      item.set_newest_epoch(1);
       item.set_kind("noop");
       item.set_idempotency_key("client-4711-" + std::to_string(++keys_));
       if (lease_at_once) {

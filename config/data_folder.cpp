@@ -96,6 +96,11 @@ result<> check_version(const fs::path& file) {
                   "was written by a newer version of Coppice: its format is "
                     + std::to_string(*version) + ", this version knows "
                     + std::to_string(data_format));
+  if (*version < data_format)
+    return refuse(ec::corrupt_store, file.parent_path(),
+                  "was written by a trial version of Coppice, format "
+                    + std::to_string(*version)
+                    + ", which no later one reads: choose another folder");
   return ok();
 }
 

@@ -13,7 +13,7 @@ namespace coppice {
 
 /// The layout of a data folder that this version writes, and the newest one
 /// that it reads. It stands in the file VERSION.
-inline constexpr uint32_t data_format = 1;
+inline constexpr uint32_t data_format = 2;
 
 /// The file whose lock says that somebody runs on a data folder.
 inline constexpr const char* lock_file_name = "keeper.lock";

@@ -126,6 +126,8 @@ struct node_config {
     /// All managers that found the cluster together, this one among them.
     /// Empty: this one alone.
     std::vector<manager_address> managers;
+    /// How many shards the tasks are spread over; can be raised, never lowered.
+    uint32_t shards = 1;
   };
 
   struct worker_section {

@@ -169,6 +169,12 @@ void add_cluster(std::vector<option>& xs) {
      " cluster with one manager."},
     "LIST", "", [](auto& x) -> auto& { return x.cluster.managers; },
     parse_managers, show_managers));
+  xs.push_back(count(
+    {"cluster.shards",
+     "How many shards the tasks are spread over, each with a log and a leader"
+     " of its own. The same on all managers; a larger number makes more when"
+     " the managers start again, a smaller one has no effect."},
+    {1, 64}, [](auto& x) -> auto& { return x.cluster.shards; }));
 }
 
 void add_worker(std::vector<option>& xs) {

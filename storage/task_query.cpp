@@ -76,7 +76,7 @@ proto::Task assemble(const table_view& view, const task_id& id,
   proto::Task out;
   out.set_id(to_string(id));
   if (auto product = get_product(view, id.product))
-    out.set_product(*product);
+    out.set_product(product->name());
   if (auto task_class = get_class(view, row.task_class()))
     out.set_kind(task_class->kind());
   copy_row(row, out);

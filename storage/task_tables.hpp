@@ -162,22 +162,20 @@ std::vector<live_attempt> get_all_live(const table_view& view);
 
 // -- products, classes, keys --------------------------------------------------
 
-/// A product and its number.
-struct product_entry {
-  uint32_t number = 0;
-  std::string name;
-};
-
+/// Returns the number of a product.
 std::optional<uint32_t> find_product(const table_view& view,
                                      std::string_view name);
 
-std::optional<std::string> get_product(const table_view& view, uint32_t number);
+std::optional<proto::ProductRow> get_product(const table_view& view,
+                                             uint32_t number);
 
 /// Returns all products, ordered by number.
-std::vector<product_entry> get_products(const table_view& view);
+std::vector<proto::ProductRow> get_products(const table_view& view);
 
-/// Returns the number of a product, which it gets if it has none.
-uint32_t intern_product(table_view& view, std::string_view name);
+void put_product(table_view& view, const proto::ProductRow& x);
+
+/// Takes the next number for a product; only in the cluster group.
+uint32_t next_product_number(table_view& view);
 
 std::optional<proto::ClassRow> get_class(const table_view& view,
                                          uint32_t number);
@@ -192,6 +190,13 @@ std::optional<task_id> find_key(const table_view& view, uint32_t product,
 
 void put_key(table_view& view, uint32_t product, std::string_view key,
              const task_id& id);
+
+// -- shards -------------------------------------------------------------------
+
+/// Returns the shards that the cluster group knows, ordered by number.
+std::vector<proto::ShardRow> get_shards(const table_view& view);
+
+void put_shard(table_view& view, const proto::ShardRow& x);
 
 // -- nodes and kinds ----------------------------------------------------------
 

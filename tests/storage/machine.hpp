@@ -115,6 +115,9 @@ public:
     proto::SubmitCommand::Item x;
     x.set_spec(spec.SerializeAsString());
     x.set_product("p");
+    x.set_product_number(1);
+    x.set_epoch(1);
+    x.set_newest_epoch(1);
     x.set_kind("noop");
     x.set_idempotency_key(key);
     return x;

@@ -140,6 +140,9 @@ private:
       auto& item = *x.add_items();
       item = test::machine::item(key);
       item.set_product(below(3) ? "p" : "q");
+      item.set_product_number(item.product() == "p" ? 1 : 2);
+      item.set_epoch(1 + below(2));
+      item.set_newest_epoch(item.epoch() + (below(20) == 0 ? 1 : 0));
       if (below(4) == 0)
         item.set_spec(item.spec() + item.spec());
       item.set_priority(static_cast<int32_t>(below(23)) - 11);
