@@ -93,6 +93,7 @@ void group_state::begin_to_lead() {
 void group_state::cease_to_lead() {
   log::info("{} does not lead any more", name);
   term = 0;
+  self->send(lead.tracker, lead_change{}); // It has nothing to begin any more.
   // They are told that what is under way failed, and pass that on.
   retired.emplace(++retirements, std::exchange(lead, {{}, {}, replicator}));
   self->delayed_send(self, options.grace, atom::retire::value, retirements);

@@ -61,6 +61,7 @@ using retire = caf::atom_constant<caf::atom("retire")>;
 using found = caf::atom_constant<caf::atom("found")>;
 using barrier = caf::atom_constant<caf::atom("barrier")>;
 using flush = caf::atom_constant<caf::atom("flush")>;
+using sweep = caf::atom_constant<caf::atom("sweep")>;
 using dispatch = caf::atom_constant<caf::atom("dispatch")>;
 using tick = caf::tick_atom;
 

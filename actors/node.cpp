@@ -218,6 +218,7 @@ private:
     options.follow.lease = config_.lease.duration;
     options.follow.stop_grace
       = config_.task.term_grace + std::chrono::seconds{5};
+    options.follow.history.keep = config_.ended_kept();
     options.accept.max_payload_bytes = config_.task.max_payload_bytes;
     options.blank = log_disk->last_index() == 0 && store->applied() == 0;
     if (!config_.cluster.managers.empty())

@@ -174,6 +174,15 @@ public:
     return run(command).retry().items(0);
   }
 
+  proto::ForgetOutcome forget(const std::vector<proto::TaskRef>& ids,
+                              int64_t keep_ms) {
+    proto::Command command;
+    for (auto& id : ids)
+      *command.mutable_forget()->add_ids() = id;
+    command.mutable_forget()->set_keep_ms(keep_ms);
+    return run(command).forget();
+  }
+
   proto::WakeOutcome::Item wake(const proto::TaskRef& id) {
     proto::Command command;
     *command.mutable_wake()->add_ids() = id;
@@ -214,6 +223,14 @@ public:
 
   static task_id key(const proto::TaskRef& x) {
     return {x.product(), x.epoch(), x.sequence()};
+  }
+
+  static proto::TaskRef ref(const task_id& x) {
+    proto::TaskRef out;
+    out.set_product(x.product);
+    out.set_epoch(x.epoch);
+    out.set_sequence(x.sequence);
+    return out;
   }
 
   proto::TaskRow row(const proto::TaskRef& id) const {
