@@ -3,7 +3,7 @@
 
 // What ended long ago is removed, and disk use stays bounded.
 
-#include "tests/process/support/real_node.hpp"
+#include "tests/process/support/real_cluster.hpp"
 
 #include <caf/test/unit_test.hpp>
 
@@ -63,3 +63,26 @@ CAF_TEST(an ended task vanishes and its key is accepted anew) {
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
+
+CAF_TEST(a new leader goes on to remove what has ended) {
+  real_cluster all{{{"history.keep", "1s"}, {"dedupe.window", "1s"}}};
+  all.start();
+  auto c = all.connect_to_all();
+  auto submit_some = [&] {
+    for (auto i = 0; i < 20; ++i)
+      submit(*c, std::vector<proto::TaskSpec>(20, noop("")));
+  };
+  for (auto round = 0; round < 2; ++round) {
+    submit_some();
+    auto& dead = all.leader();
+    dead.kill_both();
+    submit_some();
+    dead.start();
+  }
+  CAF_CHECK(eventually([&] {
+    proto::Request request;
+    request.mutable_list();
+    auto reply = ask(*c, request);
+    return reply.list().tasks_size() == 0 && reply.list().next().empty();
+  }));
+}
