@@ -133,9 +133,8 @@ proto::Reply directory_state::shards() const {
   for (auto& [group, own] : leads) {
     auto& x = *out.add_shards();
     x.set_group(group);
+    x.set_term(own.term);
     auto other = leaders.find(group);
-    if (other != leaders.end())
-      x.set_term(other->second.term);
     if (own.leads) {
       x.set_leader(options.node);
     } else if (other != leaders.end()) {

@@ -67,6 +67,7 @@ void group_state::tell_directory() {
 
 void group_state::on_lead(const lead_change& x) {
   group_lead news{options.replicate.group, x};
+  lead.term = x.term;
   if (contacts.links)
     self->send(contacts.links, news);
   if (contacts.observer)
@@ -110,6 +111,8 @@ void group_state::cease_to_lead() {
   log::info("{} is not led by this manager any more",
             options.replicate.group);
   term = 0;
+  if (lead.tracker) // It has nothing to begin any more.
+    self->send(lead.tracker, lead_change{});
   auto former = lead;
   lead.scheduler = nullptr;
   lead.tracker = nullptr;

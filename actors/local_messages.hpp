@@ -64,6 +64,7 @@ using retire = caf::atom_constant<caf::atom("retire")>;
 using found = caf::atom_constant<caf::atom("found")>;
 using barrier = caf::atom_constant<caf::atom("barrier")>;
 using flush = caf::atom_constant<caf::atom("flush")>;
+using sweep = caf::atom_constant<caf::atom("sweep")>;
 using dispatch = caf::atom_constant<caf::atom("dispatch")>;
 using tick = caf::tick_atom;
 
@@ -195,6 +196,8 @@ struct lead_info {
   /// The tables of the cluster group, as far as this manager has them; null
   /// for all other groups.
   std::shared_ptr<const tables> store;
+  /// The newest term that this manager knows.
+  uint64_t term = 0;
   /// This manager leads the group.
   bool leads = false;
 };
@@ -204,7 +207,6 @@ struct leader_address {
   std::string group;
   std::string node; ///< Empty: unknown.
   std::string address;
-  uint64_t term = 0;
   directory_actor directory;
 
   friend bool operator==(const leader_address&, const leader_address&)

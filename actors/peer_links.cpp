@@ -264,7 +264,6 @@ void peer_links_state::tell_leaders() {
   for (auto& [group, lead] : leads) {
     leader_address now;
     now.group = group;
-    now.term = lead.term;
     for (auto& [whom, x] : peers)
       if (x.hello && x.hello->member() == lead.leader) {
         now.node = whom;

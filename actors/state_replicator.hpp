@@ -68,6 +68,9 @@ struct state_replicator_options {
   std::chrono::milliseconds copy_kept{30'000};
   /// Pause before the next part of the leader's tables is asked for again.
   std::chrono::milliseconds part_patience{200};
+  /// Pause after the disk refused a copy of the tables, or the leader's tables:
+  /// others ask for the one, and offer the other, several times a second.
+  std::chrono::milliseconds refused_pause{5'000};
 };
 
 /// The state of the STATE_REPLICATOR: everything that waits in its mailbox
@@ -229,6 +232,10 @@ struct state_replicator_state {
 
   void ask_for_tables();
 
+  /// Says why the leader's tables cannot be fetched now; a later offer begins
+  /// anew.
+  void give_up_intake(const error& why);
+
   /// Gives up an intake that has become pointless.
   void look_after_intake();
 
@@ -310,6 +317,9 @@ struct state_replicator_state {
 
   bool copying = false;
 
+  /// No copy is made before.
+  caf::actor_clock::time_point copy_at;
+
   /// When a part of it was last asked for.
   caf::actor_clock::time_point copy_used;
 
@@ -326,6 +336,9 @@ struct state_replicator_state {
   uint64_t intake_at = 0;
 
   caf::actor_clock::time_point ask_at;
+
+  /// No intake begins before.
+  caf::actor_clock::time_point intake_after;
 
   caf::actor_clock::time_point disk_checked;
 };

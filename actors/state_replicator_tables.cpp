@@ -34,7 +34,7 @@ void state_replicator_state::on_tables_wanted(const proto::PeerMessage& x) {
 }
 
 void state_replicator_state::make_copy() {
-  if (std::exchange(copying, true))
+  if (self->clock().now() < copy_at || std::exchange(copying, true))
     return;
   log::info("{} copies its tables for a manager that needs them", options.group);
   // Whatever the copy will have, the log goes on after it.
@@ -58,9 +58,12 @@ void state_replicator_state::on_copied(const copied_tables& x) {
   copying = false;
   copy = x.copy;
   copy_used = self->clock().now();
-  if (!copy)
-    log::error("{} has no copy of its tables for a manager that needs them: {}",
-               options.group, x.why.message);
+  if (copy)
+    return;
+  copy_at = copy_used + options.refused_pause;
+  keep_from = 0; // There is nothing after which the log would have to go on.
+  log::error("{} has no copy of its tables for a manager that needs them: {}",
+             options.group, x.why.message);
 }
 
 result<> state_replicator_state::trim_log() {
@@ -79,16 +82,14 @@ result<> state_replicator_state::trim_log() {
 void state_replicator_state::on_behind(const snapshot_offer& x) {
   // If the lead changes meanwhile, the new leader's copy begins anew.
   intake_from = x.leader;
-  if (intake)
+  if (intake || self->clock().now() < intake_after)
     return;
   log::warn("{} is too far behind: the leader's log begins after entry {}, "
             "where this one ends; it fetches the leader's tables",
             options.group, member->last_index());
   auto begun = tables_intake::begin(options.dir);
-  if (!begun) {
-    log::error("{} cannot fetch tables: {}", options.group, begun.error().message);
-    return; // The next offer tries again.
-  }
+  if (!begun)
+    return give_up_intake(begun.error());
   intake.emplace(std::move(begun.value()));
   intake_at = member->delivered_index();
   ask_for_tables();
@@ -106,6 +107,12 @@ void state_replicator_state::ask_for_tables() {
   self->send(from->second, std::move(x));
 }
 
+void state_replicator_state::give_up_intake(const error& why) {
+  log::error("{} cannot fetch tables: {}", options.group, why.message);
+  intake.reset();
+  intake_after = self->clock().now() + options.refused_pause;
+}
+
 void state_replicator_state::look_after_intake() {
   // Another leader's log reached this member after all: what is on its way may
   // be older than what this member has by now.
@@ -119,11 +126,8 @@ void state_replicator_state::on_tables_part(const proto::PeerMessage& x) {
     return;
   auto before = intake->wanted();
   auto complete = intake->take(x.tables_part());
-  if (!complete) {
-    log::error("{} cannot fetch tables: {}", options.group, complete.error().message);
-    intake.reset(); // The next offer begins anew.
-    return;
-  }
+  if (!complete)
+    return give_up_intake(complete.error());
   if (!complete.value()) {
     // Only what brought it on: a repeated part must not be asked on twice.
     if (intake->wanted().offset() != before.offset())

@@ -27,6 +27,9 @@ constexpr const char* version_file = "VERSION";
 constexpr const char* incarnation_file = "incarnation";
 constexpr const char* member_file = "member";
 
+/// Less free space than this is none.
+constexpr uintmax_t scarce_bytes = uintmax_t{1} << 20;
+
 error refuse(ec code, const fs::path& file, const std::string& why) {
   return {code, "'" + file.string() + "' " + why};
 }
@@ -176,6 +179,12 @@ result<uint64_t> next_incarnation(const fs::path& dir,
   if (auto done = write_number(dir, incarnation_file, next); !done)
     return done.error();
   return next;
+}
+
+bool is_disk_full(const fs::path& dir) {
+  std::error_code err;
+  auto disk = fs::space(dir, err);
+  return !err && disk.available < scarce_bytes;
 }
 
 } // namespace coppice

@@ -39,6 +39,9 @@ result<> create_data_folder(const std::filesystem::path& dir);
 result<uint64_t> next_incarnation(const std::filesystem::path& dir,
                                   std::chrono::system_clock::time_point now);
 
+/// Returns whether the disk of *dir* has no room even for small files.
+bool is_disk_full(const std::filesystem::path& dir);
+
 /// Returns the number by which the groups know the manager on *dir*: *tag* (see
 /// `manager_tag`), and a half that is drawn at the first call and the same ever
 /// after. Who lost the folder is another member, and so cannot break

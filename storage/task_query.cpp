@@ -19,10 +19,6 @@ constexpr size_t max_rows = 5'000;
 constexpr uint32_t default_limit = 100;
 constexpr uint32_t max_limit = 1'000;
 
-error no_such_task(const task_id& id) {
-  return {ec::not_found, "there is no task " + to_string(id)};
-}
-
 /// Describes the attempt that a lease started and that has not ended.
 proto::Attempt open_attempt(const table_view& view, const proto::TaskRow& row) {
   proto::Attempt x;

@@ -55,6 +55,13 @@ void for_each_task(
   const table_view& view, const task_id& after, uint32_t product,
   const std::function<bool(const task_id&, const proto::TaskRow&)>& fun);
 
+/// Erases every row of a task that has ended: its own, spec, attempts,
+/// checkpoint, and the idempotency key that names it.
+void erase_task(table_view& view, const task_id& id);
+
+/// Says that there is no such task, to people: `not_found`.
+error no_such_task(const task_id& id);
+
 /// Takes the next sequence number of a product's binding.
 uint64_t next_sequence(table_view& view, uint32_t product, uint32_t epoch);
 
@@ -68,6 +75,8 @@ std::vector<proto::Attempt> get_attempts(const table_view& view,
                                          const task_id& id);
 
 void put_attempt(table_view& view, const task_id& id, const proto::Attempt& x);
+
+void erase_attempts(table_view& view, const task_id& id);
 
 // -- queue --------------------------------------------------------------------
 
@@ -190,6 +199,10 @@ std::optional<task_id> find_key(const table_view& view, uint32_t product,
 
 void put_key(table_view& view, uint32_t product, std::string_view key,
              const task_id& id);
+
+/// Erases the idempotency key of a spec, if it names the task *id*.
+/// @param spec The encoded spec of the task.
+void erase_key(table_view& view, const task_id& id, std::string_view spec);
 
 // -- shards -------------------------------------------------------------------
 

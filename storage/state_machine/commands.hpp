@@ -52,6 +52,9 @@ void apply_checkpoint(context ctx, const proto::CheckpointCommand& command,
 void apply_register(context ctx, const proto::RegisterCommand& command,
                     proto::RegisterOutcome& outcome);
 
+void apply_forget(context ctx, const proto::ForgetCommand& command,
+                  proto::ForgetOutcome& outcome);
+
 // Of the cluster group only: cluster.cpp.
 
 void apply_manager(context ctx, const proto::ManagerRow& command,

@@ -4,6 +4,9 @@
 #include "storage/task_tables.hpp"
 #include "storage/task_tables/codec.hpp"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include <algorithm>
 
 namespace coppice {
@@ -53,6 +56,28 @@ std::string idempotency_row_key(uint32_t product, std::string_view key) {
   auto out = to_bytes(product);
   out += key;
   return out;
+}
+
+/// Returns the idempotency key in an encoded spec, or nothing if that does not
+/// decode. All else is skipped: a payload may have 16 MiB, and hundreds of
+/// specs are looked at in one go.
+std::optional<std::string> key_of(std::string_view spec) {
+  using google::protobuf::internal::WireFormatLite;
+  constexpr auto tag
+    = WireFormatLite::MakeTag(proto::TaskSpec::kIdempotencyKeyFieldNumber,
+                              WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+  google::protobuf::io::CodedInputStream in{
+    reinterpret_cast<const uint8_t*>(spec.data()),
+    static_cast<int>(spec.size())};
+  std::string key;
+  while (auto found = in.ReadTag()) {
+    auto read = found == tag ? WireFormatLite::ReadBytes(&in, &key)
+                             : WireFormatLite::SkipField(&in, found);
+    if (!read)
+      return std::nullopt;
+  }
+  return in.ConsumedEntireMessage() ? std::optional{std::move(key)}
+                                    : std::nullopt;
 }
 
 /// Returns all rows of a table, ordered by key, up to one that is damaged.
@@ -154,6 +179,14 @@ std::optional<task_id> find_key(const table_view& view, uint32_t product,
 void put_key(table_view& view, uint32_t product, std::string_view key,
              const task_id& id) {
   view.put(table::key, idempotency_row_key(product, key), to_bytes(id));
+}
+
+void erase_key(table_view& view, const task_id& id, std::string_view spec) {
+  auto key = key_of(spec);
+  if (!key)
+    return fail_row(view, table::spec, to_bytes(id));
+  if (!key->empty() && find_key(view, id.product, *key) == id)
+    view.erase(table::key, idempotency_row_key(id.product, *key));
 }
 
 // -- nodes and kinds ----------------------------------------------------------

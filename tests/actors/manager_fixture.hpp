@@ -105,9 +105,9 @@ struct manager_fixture : test_coordinator_fixture<> {
     auto count = [this] { ++stops; };
     front = sys.spawn(directory, directory_options{"m1", "m1:1", true, count});
     self->send(front, lead_info{shard_group(0), scheduler, tracker, replicator,
-                                nullptr, true});
+                                nullptr, 1, true});
     self->send(front, lead_info{cluster_group, nullptr, nullptr, cluster,
-                                cluster_store, true});
+                                cluster_store, 1, true});
     consume_messages();
   }
 

@@ -9,7 +9,6 @@
 #include <caf/test/unit_test.hpp>
 
 #include <algorithm>
-#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -23,18 +22,8 @@ using namespace std::chrono_literals;
 namespace {
 
 struct fixture {
-  /// The first one has number 1.
-  std::vector<std::string> products;
-
   proto::TaskRef submit(const std::string& product) {
-    auto x = machine::item();
-    x.set_product(product);
-    auto known = std::find(products.begin(), products.end(), product);
-    if (known == products.end())
-      known = products.insert(known, product);
-    x.set_product_number(
-      static_cast<uint32_t>(known - products.begin()) + 1);
-    return m.submit(x).id();
+    return m.submit(m.item_of(product)).id();
   }
 
   proto::ListReply list(
