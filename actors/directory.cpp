@@ -8,6 +8,7 @@
 #include "runtime/log.hpp"
 
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 namespace coppice {
@@ -18,6 +19,27 @@ namespace {
 constexpr auto hello_timeout = std::chrono::seconds{30};
 
 constexpr auto stop_delay = std::chrono::milliseconds{100};
+
+constexpr auto lost_change
+  = "the manager that leads cannot be reached any more, or leads no more; "
+    "whether the request took effect is unknown";
+
+constexpr auto lost_read
+  = "the manager that leads cannot be reached any more, or leads no more";
+
+/// Returns whether *x* changes something.
+bool changes(const proto::Request& x) {
+  switch (x.kind_case()) {
+    case proto::Request::kSubmit:
+    case proto::Request::kCancel:
+    case proto::Request::kRetry:
+    case proto::Request::kManager:
+    case proto::Request::kBind:
+      return true;
+    default:
+      return false;
+  }
+}
 
 } // namespace
 
@@ -116,21 +138,18 @@ void directory_state::on_leader(leader_address& x) {
   known = std::move(x);
   if (!lost)
     return;
-  // It may answer late or never; whoever asked asks again.
-  auto reply = refusal(ec::deadline_exceeded,
-                       "the manager that was asked leads no more or cannot be "
-                       "reached; whether the request took effect is unknown");
-  std::vector<reply_handler> open;
-  std::erase_if(questions, [&](auto& entry) {
-    auto over
-      = entry.second.group == known.group && entry.second.whom == lost;
-    if (over)
-      open.push_back(std::move(entry.second.answer));
-    return over;
-  });
-  for (auto& answer : open) {
-    auto own = reply;
-    answer(own);
+  std::vector<question> open;
+  for (auto i = questions.begin(); i != questions.end();) {
+    auto next = std::next(i);
+    if (i->second.group == known.group && i->second.whom == lost)
+      open.push_back(std::move(questions.extract(i).mapped()));
+    i = next;
+  }
+  // It may answer late or never; who asked asks again, where that is safe.
+  for (auto& asked : open) {
+    auto reply = asked.changes ? refusal(ec::deadline_exceeded, lost_change)
+                               : refusal(ec::not_leader, lost_read);
+    asked.answer(reply);
   }
 }
 
@@ -143,10 +162,9 @@ proto::Reply directory_state::not_leader(const std::string& group) const {
                                      + options.managers + " (--connect)");
   auto other = leaders.find(group);
   if (other != leaders.end() && !other->second.node.empty())
-    return refusal(ec::not_leader, group + " is led by node "
-                                     + other->second.node + " at "
-                                     + other->second.address + ", not by "
-                                     + options.node);
+    return refusal(ec::not_leader,
+                   group + " is led by node " + other->second.node + " at "
+                     + other->second.address + ", not by " + options.node);
   return refusal(ec::not_leader,
                  "node " + options.node + " knows no leader of " + group
                    + " at the moment; the managers elect one, or less than "
@@ -170,7 +188,7 @@ void directory_state::ask_other(const leader_address& to, proto::Request x,
   x.set_group(to.group);
   auto number = ++last_question;
   questions.emplace(number, question{to.group, to.directory.address(),
-                                     std::move(f)});
+                                     changes(x), std::move(f)});
   auto settle = [this, number](proto::Reply& reply) {
     auto open = questions.extract(number);
     if (!open.empty())
@@ -219,8 +237,7 @@ void directory_state::read_here(const std::string& group, proto::Request x,
       deliver(lead.tracker, std::move(x), std::move(f));
     }
   };
-  self
-    ->request(leads[group].replicator, answer_timeout, atom::barrier::value)
+  self->request(leads[group].replicator, answer_timeout, atom::barrier::value)
     .then(proven, failed);
 }
 

@@ -58,6 +58,8 @@ struct directory_state {
   struct question {
     std::string group;
     caf::actor_addr whom;
+    /// It changes something.
+    bool changes = false;
     /// Called once.
     reply_handler answer;
   };

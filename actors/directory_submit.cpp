@@ -94,10 +94,9 @@ struct directory_state::submission {
     auto n = said.submit().items_size();
     if (static_cast<size_t>(n) != asked.places.size()) {
       set_error(*said.mutable_error(),
-                {ec::protocol_violation, "a shard answered "
-                                           + std::to_string(n) + " of "
-                                           + std::to_string(asked.places.size())
-                                           + " tasks"});
+                {ec::protocol_violation,
+                 "a shard answered " + std::to_string(n) + " of "
+                   + std::to_string(asked.places.size()) + " tasks"});
       return settle(asked, said);
     }
     std::set<int> moved;

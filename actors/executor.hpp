@@ -41,9 +41,9 @@ using executor_impl = worker_actor::extend<
   // The manager in this process started (again).
   caf::reacts_to<directory_actor>, caf::reacts_to<run_event>,
   // Slots of the pool were taken or given back.
-  caf::reacts_to<atom::slots>,
-  caf::reacts_to<pause_over>, caf::reacts_to<caf::tick_atom>,
-  caf::reacts_to<caf::flush_atom>, caf::reacts_to<caf::connect_atom, uint64_t>>;
+  caf::reacts_to<atom::slots>, caf::reacts_to<pause_over>,
+  caf::reacts_to<caf::tick_atom>, caf::reacts_to<caf::flush_atom>,
+  caf::reacts_to<caf::connect_atom, uint64_t>>;
 
 /// The EXECUTOR as its own process sees it.
 using executor_actor = worker_actor::extend<caf::reacts_to<directory_actor>,

@@ -47,11 +47,11 @@ void group_state::start_replicator() {
   if (managers)
     self->send(replicator, *managers);
   if (contacts.links)
-    self->send(contacts.links,
-               own_replica{options.replicate.group,
-                           caf::actor_cast<peer_actor>(replicator),
-                           caf::actor_cast<decltype(own_replica::replicator)>(
-                             replicator)});
+    self->send(
+      contacts.links,
+      own_replica{
+        options.replicate.group, caf::actor_cast<peer_actor>(replicator),
+        caf::actor_cast<decltype(own_replica::replicator)>(replicator)});
   tell_directory();
 }
 
@@ -108,8 +108,7 @@ void group_state::begin_to_lead() {
 }
 
 void group_state::cease_to_lead() {
-  log::info("{} is not led by this manager any more",
-            options.replicate.group);
+  log::info("{} is not led by this manager any more", options.replicate.group);
   term = 0;
   if (lead.tracker) // It has nothing to begin any more.
     self->send(lead.tracker, lead_change{});

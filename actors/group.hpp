@@ -45,8 +45,8 @@ struct group_options {
 };
 
 /// Who is told how it stands with a group.
-using group_observer = caf::typed_actor<caf::reacts_to<group_lead>,
-                                        caf::reacts_to<group_roster>>;
+using group_observer
+  = caf::typed_actor<caf::reacts_to<group_lead>, caf::reacts_to<group_roster>>;
 
 /// Whom the GROUP speaks to.
 struct group_contacts {

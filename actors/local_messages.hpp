@@ -122,8 +122,8 @@ struct manager_list {
 
 /// Is told who leads a group, and who belongs to it: at first, and whenever
 /// that changes.
-using lead_listener = caf::typed_actor<caf::reacts_to<lead_change>,
-                                       caf::reacts_to<group_roster>>;
+using lead_listener
+  = caf::typed_actor<caf::reacts_to<lead_change>, caf::reacts_to<group_roster>>;
 
 /// To PEER_LINKS: the replica that this manager has of a group.
 struct own_replica {

@@ -35,8 +35,10 @@ result<opened_groups> open_groups(const std::filesystem::path& dir,
   };
   if (auto done = open(cluster_group); !done)
     return done.as_failure();
-  auto shards = opened.at(cluster_group).store->read(
-    [](const table_view& view, uint64_t) { return get_shards(view); });
+  auto shards = opened.at(cluster_group)
+                  .store->read([](const table_view& view, uint64_t) {
+                    return get_shards(view);
+                  });
   if (!shards)
     return shards.as_failure();
   for (auto& x : shards.value())
@@ -99,10 +101,9 @@ void manager_state::start(const std::string& group,
     own.replicate.managers = options.groups.replicate.managers;
   else
     own.replicate.managers = managers.managers;
-  own.reopen = [where = group_storage{storage.folder, storage.map_size_bytes,
-                                      nullptr, nullptr}] {
-    return reopen_tables(where);
-  };
+  own.reopen
+    = [where = group_storage{storage.folder, storage.map_size_bytes, nullptr,
+                             nullptr}] { return reopen_tables(where); };
   auto hdl = self->spawn(coppice::group, std::move(own), contacts,
                          std::move(storage.log), std::move(storage.store));
   self->monitor(hdl);

@@ -308,8 +308,7 @@ private:
       watch(link_);
       managers.link = link_;
     }
-    worker_
-      = sys_.spawn(worker_node, std::move(options), std::move(managers));
+    worker_ = sys_.spawn(worker_node, std::move(options), std::move(managers));
     watch(worker_);
   }
 

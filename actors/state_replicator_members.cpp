@@ -54,7 +54,8 @@ std::vector<proto::ManagerRow> state_replicator_state::roster() const {
     }
   });
   if (!read)
-    log::error("{} cannot read the managers: {}", options.group, read.error().message);
+    log::error("{} cannot read the managers: {}", options.group,
+               read.error().message);
   return result;
 }
 

@@ -36,7 +36,8 @@ void state_replicator_state::on_tables_wanted(const proto::PeerMessage& x) {
 void state_replicator_state::make_copy() {
   if (self->clock().now() < copy_at || std::exchange(copying, true))
     return;
-  log::info("{} copies its tables for a manager that needs them", options.group);
+  log::info("{} copies its tables for a manager that needs them",
+            options.group);
   // Whatever the copy will have, the log goes on after it.
   keep_from = store->durable_index() + 1;
   auto copy_tables

@@ -35,9 +35,8 @@ void worker_node_state::on_shards(uint32_t n) {
                  err.message());
     auto here = caf::actor_cast<worker_node_actor>(self);
     own.on_shards = [here](uint32_t x) { caf::anon_send(here, x); };
-    own.on_slots = [here, shard] {
-      caf::anon_send(here, atom::slots::value, shard);
-    };
+    own.on_slots
+      = [here, shard] { caf::anon_send(here, atom::slots::value, shard); };
     auto hdl = self->spawn(executor, std::move(own), managers);
     self->monitor(hdl);
     executors.push_back(hdl);

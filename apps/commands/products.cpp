@@ -62,9 +62,8 @@ exit_code show_shards(context& ctx, bool json) {
 result<action> prepare_shards(const arguments& args) {
   if (auto okay = expect_words(args, 0, 0, ""); !okay)
     return okay.error();
-  return action{[json = args.has("json")](context& ctx) {
-    return show_shards(ctx, json);
-  }};
+  return action{
+    [json = args.has("json")](context& ctx) { return show_shards(ctx, json); }};
 }
 
 // -- product bind -------------------------------------------------------------
@@ -117,7 +116,9 @@ const command products_command_info{
   .synopsis = "[options]",
   .text = "A product is there from its first task on. The number is the first "
           "one in the ids of\n"
-          "its tasks.\n",
+          "its tasks.\n"
+          "\n"
+          "Example: coppice products\n",
   .declare = declare_json,
   .prepare = prepare_products,
 };
@@ -141,7 +142,9 @@ const command shards_command_info{
   .synopsis = "[options]",
   .text = "As the manager at hand knows. The group \"cluster\" knows the "
           "managers and products;\n"
-          "each shard has the tasks of some products.\n",
+          "each shard has the tasks of some products.\n"
+          "\n"
+          "Example: coppice shards\n",
   .declare = declare_json,
   .prepare = prepare_shards,
 };

@@ -103,9 +103,8 @@ std::vector<std::string> ids_of(const proto::Request& x) {
   }
 }
 
-std::vector<shard_request> scatter(const proto::Request& x,
-                                   const shard_finder& find,
-                                   proto::Reply& out) {
+std::vector<shard_request>
+scatter(const proto::Request& x, const shard_finder& find, proto::Reply& out) {
   // Also the answer to no ids at all.
   if (x.has_get())
     out.mutable_get();

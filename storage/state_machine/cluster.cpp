@@ -67,8 +67,8 @@ void apply_product(context ctx, const proto::ProductCommand& command,
   auto number = find_product(ctx.view, command.name());
   auto known = number ? get_product(ctx.view, *number) : std::nullopt;
   auto row = known ? std::move(*known) : new_product(ctx, command);
-  auto moves = command.rebind()
-               && row.shards(row.shards_size() - 1) != command.shard();
+  auto moves
+    = command.rebind() && row.shards(row.shards_size() - 1) != command.shard();
   if (moves)
     row.add_shards(command.shard());
   if (moves || !number)

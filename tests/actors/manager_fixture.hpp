@@ -106,8 +106,8 @@ struct manager_fixture : test_coordinator_fixture<> {
     front = sys.spawn(directory, directory_options{"m1", "m1:1", true, count});
     self->send(front, lead_info{shard_group(0), scheduler, tracker, replicator,
                                 nullptr, 1, true});
-    self->send(front, lead_info{cluster_group, {}, {}, cluster,
-                                cluster_store, 1, true});
+    self->send(
+      front, lead_info{cluster_group, {}, {}, cluster, cluster_store, 1, true});
     consume_messages();
   }
 

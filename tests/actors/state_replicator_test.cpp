@@ -57,6 +57,9 @@ struct fixture : manager_fixture {
     proto::Command x;
     auto& item = *x.mutable_submit()->add_items();
     item.set_product("p");
+    item.set_product_number(1);
+    item.set_epoch(1);
+    item.set_newest_epoch(1);
     item.set_kind("noop");
     item.set_spec(spec.SerializeAsString());
     return x;

@@ -113,10 +113,11 @@ CAF_TEST(the commands show shards and products and move them) {
   CAF_CHECK_EQUAL(said.code, 0);
   CAF_CHECK_EQUAL(said.out, "new tasks of bank go to shard-" + to + "\n");
   said = run({"products"});
-  CAF_CHECK(contains(said.out, "bank     " + to + "      "
-                                 + std::to_string(before)));
+  CAF_CHECK(
+    contains(said.out, "bank     " + to + "      " + std::to_string(before)));
   said = run({"shards"});
-  for (auto group : {"cluster  n1", "shard-0  n1", "shard-1  n1", "shard-2  n1"})
+  for (auto group :
+       {"cluster  n1", "shard-0  n1", "shard-1  n1", "shard-2  n1"})
     CAF_CHECK(contains(said.out, group));
   auto id = submit(*c, {task_of("bank")}).front();
   CAF_CHECK_EQUAL(id, "1.2.1");
@@ -190,7 +191,8 @@ CAF_TEST(more shards are made when a node starts again) {
   begin();
   auto id = submit(*c, {task_of("p")}).front();
   begin("5");
-  CAF_CHECK(eventually([&] { return contains(run({"shards"}).out, "shard-4"); }));
+  CAF_CHECK(
+    eventually([&] { return contains(run({"shards"}).out, "shard-4"); }));
   CAF_CHECK(eventually([&] { return bind(*c, "p", 4); }));
   auto other = submit(*c, {task_of("p")}).front();
   CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::SUCCEEDED);

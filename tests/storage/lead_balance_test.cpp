@@ -62,9 +62,8 @@ CAF_TEST(all lead about as many in the end) {
           idle = -1;
           CAF_REQUIRE(++moves < 40);
         }
-    auto count = [&](uint64_t x) {
-      return std::count(leader.begin(), leader.end(), x);
-    };
+    auto count
+      = [&](uint64_t x) { return std::count(leader.begin(), leader.end(), x); };
     auto [least, most] = std::minmax({count(1), count(2), count(3)});
     CAF_CHECK(most - least <= 1);
   }

@@ -71,9 +71,8 @@ public:
         break;
       case 2:
       case 3:
-        trips_.push_back(
-          {"k" + std::to_string(below(12)),
-           submit_trip{routers_[below(3)].view}});
+        trips_.push_back({"k" + std::to_string(below(12)),
+                          submit_trip{routers_[below(3)].view}});
         break;
       default:
         if (!trips_.empty())

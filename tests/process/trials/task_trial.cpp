@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The Coppice contributors
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Submits, cancels and retries tasks, and binds their products to one shard after
-// the other, all the time while managers and a worker
-// process are killed and frozen again and again, a third of the time the
-// manager that leads, and managers lose their data. The judge is the client's
-// own log of acknowledgements and the tasks' own journal of starts and ends,
-// not Coppice's word for it.
+// Submits, cancels and retries tasks, and binds their products to one shard
+// after the other, all the time while managers and a worker process are killed
+// and frozen again and again, a third of the time the manager that leads, and
+// managers lose their data. The judge is the client's own log of
+// acknowledgements and the tasks' own journal of starts and ends, not Coppice's
+// word for it.
 
 #include "tests/process/support/real_cluster.hpp"
 
@@ -259,9 +259,8 @@ private:
     auto groups = ask(c, request);
     auto& xs = groups.shards().shards();
     return xs.size() == options_.shards + 1
-           && std::all_of(xs.begin(), xs.end(), [&](auto& x) {
-                return is_whole(c, x.group());
-              });
+           && std::all_of(xs.begin(), xs.end(),
+                          [&](auto& x) { return is_whole(c, x.group()); });
   }
 
   bool is_whole(client& c, const std::string& group) {
@@ -293,8 +292,8 @@ private:
   /// the leader, who is deposed and does not know it.
   void freeze() {
     auto leads = options_.managers > 1 && ++freezes_ % 2 == 0;
-    auto pid = (leads ? cluster_.leader(some_group()) : worker_)
-                 .signal_node(SIGSTOP);
+    auto pid
+      = (leads ? cluster_.leader(some_group()) : worker_).signal_node(SIGSTOP);
     std::this_thread::sleep_for(4s);
     if (pid)
       ::kill(*pid, SIGCONT);
