@@ -111,8 +111,7 @@ directory_state::on_hello(proto::Hello& x, worker_actor& from) {
     return refuse(ec::not_leader, not_leader(group).error().message());
   self->request(lead->second.tracker, hello_timeout, std::move(x), from)
     .then(
-      [this, answers = lead->second, promise](proto::Welcome& welcome) mutable {
-        welcome.set_shards(shard_count());
+      [answers = lead->second, promise](proto::Welcome& welcome) mutable {
         promise.deliver(std::move(welcome),
                         job_scheduler_actor{answers.scheduler},
                         task_tracker_actor{answers.tracker});

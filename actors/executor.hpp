@@ -173,6 +173,9 @@ struct executor_state {
 
   void reconcile(const proto::Welcome& x);
 
+  /// Takes note of how many shards there are.
+  void note_shards(uint32_t n);
+
   /// Gives the connection up and looks for another one.
   void lose(const std::string& why);
 
@@ -323,6 +326,9 @@ struct executor_state {
   last_words inherited;
 
   connection link;
+
+  /// The most that a manager has named.
+  uint32_t shards = 1;
 
   /// Vain tries to connect since the last success.
   uint32_t failures = 0;

@@ -162,7 +162,7 @@ void executor_state::on_welcome(const proto::Welcome& x,
   link.renewed = asked;
   if (x.lease_ms() > 0)
     link.lease = ms{x.lease_ms()};
-  options.on_shards(x.shards());
+  note_shards(x.shards());
   self->monitor(link.scheduler);
   self->monitor(link.tracker);
   log::info("{} is connected to a manager, it holds {} attempts", name,
@@ -172,6 +172,13 @@ void executor_state::on_welcome(const proto::Welcome& x,
   if (table.news())
     send_report();
   send_pull();
+}
+
+void executor_state::note_shards(uint32_t n) {
+  if (n <= shards)
+    return;
+  shards = n;
+  options.on_shards(n);
 }
 
 void executor_state::reconcile(const proto::Welcome& x) {
@@ -259,10 +266,12 @@ void executor_state::send_keepalive() {
       [this, epoch, sent](const proto::ReportAck& ack) {
         if (epoch != link.epoch)
           return;
-        if (ack.has_error())
+        if (ack.has_error()) {
           lose("a keep-alive is refused: " + ack.error().message());
-        else
-          link.renewed = std::max(link.renewed, sent);
+          return;
+        }
+        link.renewed = std::max(link.renewed, sent);
+        note_shards(ack.shards());
       },
       [this, epoch](caf::error& err) {
         if (epoch == link.epoch)
@@ -308,6 +317,7 @@ void executor_state::on_ack(uint64_t number, const proto::ReportAck& x,
   failures = 0;
   elections = 0;
   link.renewed = std::max(link.renewed, sent);
+  note_shards(x.shards());
   remove_folders done;
   for (auto& key : table.acknowledged(number))
     if (with_folder.erase(key) > 0)

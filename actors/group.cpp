@@ -44,8 +44,8 @@ void group_state::start_replicator() {
   // Not by the link: who is sent an exit by an actor is not linked to it then.
   self->monitor(replicator);
   self->send(replicator, caf::actor_cast<lead_listener>(self));
-  if (managers)
-    self->send(replicator, *managers);
+  if (facts)
+    self->send(replicator, *facts);
   if (contacts.links)
     self->send(
       contacts.links,
@@ -90,10 +90,12 @@ void group_state::on_roster(group_roster& x) {
     self->send(contacts.observer, std::move(x));
 }
 
-void group_state::on_managers(manager_list& x) {
+void group_state::on_facts(cluster_facts& x) {
   if (replicator)
     self->send(replicator, x);
-  managers = std::move(x);
+  if (lead.tracker)
+    self->send(lead.tracker, x);
+  facts = std::move(x);
 }
 
 void group_state::begin_to_lead() {
@@ -105,6 +107,8 @@ void group_state::begin_to_lead() {
     = self->spawn<caf::linked>(task_tracker, options.follow, store, replicator);
   lead.scheduler = self->spawn<caf::linked>(job_scheduler, options.accept,
                                             store, replicator, lead.tracker);
+  if (facts)
+    self->send(lead.tracker, *facts);
 }
 
 void group_state::cease_to_lead() {
@@ -196,7 +200,7 @@ group_impl::behavior_type group(group_impl::stateful_pointer<group_state> self,
   return {
     [self](const lead_change& x) { self->state.on_lead(x); },
     [self](group_roster& x) { self->state.on_roster(x); },
-    [self](manager_list& x) { self->state.on_managers(x); },
+    [self](cluster_facts& x) { self->state.on_facts(x); },
     [self](atom::transfer, uint64_t to) {
       if (self->state.replicator)
         self->send(self->state.replicator, atom::transfer::value, to);

@@ -23,7 +23,7 @@ namespace coppice {
 
 /// GROUP: a manager's part in one replicated group.
 using group_actor
-  = lead_listener::extend<caf::reacts_to<manager_list>,
+  = lead_listener::extend<caf::reacts_to<cluster_facts>,
                           caf::reacts_to<atom::transfer, uint64_t>>;
 
 /// GROUP with its messages to itself.
@@ -76,7 +76,7 @@ struct group_state {
 
   void on_roster(group_roster& x);
 
-  void on_managers(manager_list& x);
+  void on_facts(cluster_facts& x);
 
   void on_retire(uint64_t number);
 
@@ -122,7 +122,7 @@ struct group_state {
   lead_info lead;
 
   /// The last that a shard was told.
-  std::optional<manager_list> managers;
+  std::optional<cluster_facts> facts;
 
   /// The term in which this manager leads; 0: it does not.
   uint64_t term = 0;

@@ -115,9 +115,11 @@ struct group_roster {
   std::vector<proto::ShardRow> shards;
 };
 
-/// To the STATE_REPLICATOR of a shard: who the managers are.
-struct manager_list {
+/// To whoever has to do with a shard: what the cluster group knows.
+struct cluster_facts {
   std::vector<proto::ManagerRow> managers;
+  /// How many there are.
+  uint32_t shards = 1;
 };
 
 /// Is told who leads a group, and who belongs to it: at first, and whenever
@@ -157,7 +159,7 @@ using state_replicator_actor
   = peer_actor::extend<caf::reacts_to<peer_link_state>,
                        // Replaces the listener.
                        caf::reacts_to<lead_listener>,
-                       caf::reacts_to<manager_list>,
+                       caf::reacts_to<cluster_facts>,
                        // Hands the lead to this member, if that votes.
                        caf::reacts_to<atom::transfer, uint64_t>,
                        // Proposes one command. The answer means: durable on a
@@ -180,7 +182,7 @@ using local_job_scheduler_actor
 using local_task_tracker_actor = task_tracker_actor::extend<
   caf::reacts_to<granted_leases>, caf::reacts_to<undelivered_leases>,
   // How it stands with the lead.
-  caf::reacts_to<lead_change>,
+  caf::reacts_to<lead_change>, caf::reacts_to<cluster_facts>,
   // Told once, when both exist.
   caf::reacts_to<local_job_scheduler_actor>,
   // A worker registers; answered when that is durable.
@@ -229,7 +231,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_change)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_listener)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::copied_tables)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::group_roster)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::manager_list)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::cluster_facts)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::group_lead)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::reachable_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::granted_leases)

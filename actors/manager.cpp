@@ -55,7 +55,7 @@ void manager_state::init(manager_options xs, group_contacts ys,
   contacts = std::move(ys);
   contacts.observer = caf::actor_cast<group_observer>(self);
   opened = std::move(zs);
-  managers.managers = options.groups.replicate.managers;
+  facts.managers = options.groups.replicate.managers;
   self->delayed_send(self, options.balance, atom::tick::value);
   auto& cluster = opened.at(cluster_group);
   if (!cluster.blank() || !contacts.links) {
@@ -100,7 +100,7 @@ void manager_state::start(const std::string& group,
   if (group == cluster_group)
     own.replicate.managers = options.groups.replicate.managers;
   else
-    own.replicate.managers = managers.managers;
+    own.replicate.managers = facts.managers;
   own.reopen
     = [where = group_storage{storage.folder, storage.map_size_bytes, nullptr,
                              nullptr}] { return reopen_tables(where); };
@@ -121,11 +121,12 @@ void manager_state::on_roster(const group_roster& x) {
   parts[x.group].members = x.members;
   if (x.group != cluster_group)
     return;
-  managers.managers = x.managers;
+  facts.managers = x.managers;
+  facts.shards = static_cast<uint32_t>(x.shards.size());
   start_shards(x.shards);
   for (auto& [group, part] : parts)
     if (group != cluster_group && part.handle)
-      self->send(part.handle, managers);
+      self->send(part.handle, facts);
 }
 
 void manager_state::on_lead(const group_lead& x) {
@@ -147,22 +148,22 @@ void manager_state::on_tick() {
 }
 
 void manager_state::balance(const std::vector<uint64_t>& reachable) {
-  lead_facts facts;
-  facts.self = options.member;
+  lead_facts known;
+  known.self = options.member;
   auto now = self->clock().now();
   for (auto& [group, part] : parts) {
     if (part.lead.leader == 0)
       return; // It is not clear yet who leads how much.
-    ++facts.leads[part.lead.leader];
+    ++known.leads[part.lead.leader];
     if (!part.since || now < *part.since + options.settled)
       continue;
     led_group led{group, {}};
     for (auto member : part.members)
       if (member != options.member && contains(reachable, member))
         led.heirs.push_back(member);
-    facts.movable.push_back(std::move(led));
+    known.movable.push_back(std::move(led));
   }
-  auto move = next_lead_move(facts);
+  auto move = next_lead_move(known);
   if (!move)
     return;
   log::info("{} hands the lead of {} over, so that all managers lead about as "

@@ -111,7 +111,7 @@ struct manager_state {
 
   std::map<std::string, member_of> parts; ///< By group.
 
-  manager_list managers;
+  cluster_facts facts;
 
   bool stopping = false;
 

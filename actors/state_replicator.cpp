@@ -141,7 +141,7 @@ void state_replicator_state::on_listener(lead_listener x) {
   tell_listener();
 }
 
-void state_replicator_state::on_managers(manager_list& x) {
+void state_replicator_state::on_facts(cluster_facts& x) {
   options.managers = std::move(x.managers);
 }
 
@@ -426,7 +426,7 @@ state_replicator_impl::behavior_type state_replicator(
     [self](proto::PeerMessage& x) { self->state.on_peer(x); },
     [self](peer_link_state& x) { self->state.on_link(x); },
     [self](lead_listener& x) { self->state.on_listener(std::move(x)); },
-    [self](manager_list& x) { self->state.on_managers(x); },
+    [self](cluster_facts& x) { self->state.on_facts(x); },
     [self](atom::transfer, uint64_t to) { self->state.on_transfer(to); },
     [self](const copied_tables& x) { self->state.on_copied(x); },
     [self](atom::flush) { self->state.on_flush(); },

@@ -42,7 +42,7 @@ struct state_replicator_options {
   /// Name of this manager.
   std::string node;
   /// In the cluster group: the managers that the config file names. In a
-  /// shard: who the managers are, until a `manager_list` comes.
+  /// shard: who the managers are, until a `cluster_facts` comes.
   std::vector<proto::ManagerRow> managers;
   /// How often it is looked whether members should come or go.
   std::chrono::milliseconds review{500};
@@ -124,7 +124,7 @@ struct state_replicator_state {
 
   void on_listener(lead_listener x);
 
-  void on_managers(manager_list& x);
+  void on_facts(cluster_facts& x);
 
   void on_transfer(uint64_t to);
 

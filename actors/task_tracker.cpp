@@ -273,6 +273,7 @@ task_tracker(task_tracker_impl::stateful_pointer<task_tracker_state> self,
     [self](granted_leases& xs) { self->state.on_granted(xs); },
     [self](const undelivered_leases& xs) { self->state.on_undelivered(xs); },
     [self](const lead_change& x) { self->state.on_lead(x); },
+    [self](const cluster_facts& x) { self->state.shards = x.shards; },
     [self](local_job_scheduler_actor& x) {
       self->state.scheduler = std::move(x);
     },

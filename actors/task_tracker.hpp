@@ -244,6 +244,9 @@ struct task_tracker_state {
   /// Nobody else can lead.
   bool alone = false;
 
+  /// How many there are in the cluster.
+  uint32_t shards = 1;
+
   /// This manager leads; there is no TASK_TRACKER before it does.
   bool leading = true;
 

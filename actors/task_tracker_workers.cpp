@@ -81,6 +81,7 @@ proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
                                            const proto::RegisterOutcome& said) {
   proto::Welcome result;
   result.set_lease_ms(options.lease.count());
+  result.set_shards(shards);
   if (said.has_error()) {
     *result.mutable_error() = said.error();
     log::warn("{} refuses node {}: {}", name, x.node(), said.error().message());
@@ -172,6 +173,7 @@ void task_tracker_state::reconcile(const proto::Hello& x, proto::Welcome& out) {
 caf::result<proto::ReportAck> task_tracker_state::on_report(proto::Report& x) {
   proto::ReportAck ack;
   ack.set_number(x.number());
+  ack.set_shards(shards);
   auto* w = find_worker(x.node(), x.incarnation());
   if (!w) {
     set_error(*ack.mutable_error(),

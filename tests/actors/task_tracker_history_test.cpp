@@ -23,7 +23,7 @@ refuse_all(state_replicator_actor::pointer, refusing_log* log) {
     [](proto::PeerMessage&) {},
     [](peer_link_state&) {},
     [](lead_listener&) {},
-    [](manager_list&) {},
+    [](cluster_facts&) {},
     [](atom::transfer, uint64_t) {},
     [log](proto::Command& x) {
       log->asked.push_back(std::move(x));
