@@ -8,6 +8,7 @@
 
 #include <caf/response_promise.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -41,6 +42,8 @@ caf::result<proto::Reply> directory_state::on_request(proto::Request& x) {
     return ask_replicator(x);
   if (!lead.tracker)
     return not_leader();
+  if (x.has_backup())
+    return on_backup(x);
   switch (x.kind_case()) {
     case proto::Request::kSubmit:
       return self->delegate(lead.scheduler, std::move(x));
@@ -56,6 +59,21 @@ caf::result<proto::Reply> directory_state::ask_replicator(proto::Request& x) {
   auto local = lead.replicator && x.managers().stale();
   if (!lead.tracker && !local)
     return not_leader();
+  return self->delegate(lead.replicator, std::move(x));
+}
+
+caf::result<proto::Reply> directory_state::on_backup(proto::Request& x) {
+  auto& group = x.backup().group();
+  if (group.empty()) {
+    proto::Reply reply;
+    reply.mutable_backup()->set_node(options.node);
+    for (auto& one : options.groups)
+      reply.mutable_backup()->add_groups(one);
+    return reply;
+  }
+  auto& known = options.groups;
+  if (std::find(known.begin(), known.end(), group) == known.end())
+    return refusal(ec::not_found, "there is no group '" + group + "'");
   return self->delegate(lead.replicator, std::move(x));
 }
 

@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace coppice {
 
@@ -30,6 +31,8 @@ struct directory_options {
   bool is_manager = true;
   /// Stops this node; called once for each request to stop.
   std::function<void()> stop;
+  /// Names of the groups that a manager has.
+  std::vector<std::string> groups{"shard-0"};
 };
 
 /// The state of the DIRECTORY: the handles of whoever answers.
@@ -56,6 +59,9 @@ struct directory_state {
 
   /// Passes on what concerns the managers themselves.
   caf::result<proto::Reply> ask_replicator(proto::Request& x);
+
+  /// Tells which groups there are, or passes on what concerns a copy of one.
+  caf::result<proto::Reply> on_backup(proto::Request& x);
 
   /// Asks whoever knows, with what was acknowledged before in its tables.
   caf::result<proto::Reply> read(proto::Request& x);

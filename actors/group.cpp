@@ -4,6 +4,7 @@
 #include "actors/group.hpp"
 
 #include "runtime/log.hpp"
+#include "storage/task_tables.hpp"
 
 #include <caf/actor_cast.hpp>
 
@@ -56,9 +57,23 @@ void group_state::start_replicator() {
   self->send(replicator, caf::actor_cast<lead_listener>(self));
   if (contacts.links)
     self->send(contacts.links,
-               own_replica{caf::actor_cast<peer_actor>(replicator),
-                           caf::actor_cast<decltype(own_replica::replicator)>(
-                             replicator)});
+               own_replica{
+                 caf::actor_cast<peer_actor>(replicator),
+                 caf::actor_cast<decltype(own_replica::replicator)>(replicator),
+                 lineage()});
+}
+
+std::optional<uint64_t> group_state::lineage() const {
+  std::optional<uint64_t> result;
+  if (!options.replicate.raft.voters.empty())
+    result = 0; // It founds the cluster, or goes on with one.
+  auto read = store->read([&](const table_view& view, uint64_t applied) {
+    if (applied != 0)
+      result = lineage_of(view);
+  });
+  if (!read)
+    log::error("{} cannot read its tables: {}", name, read.error().message);
+  return result;
 }
 
 // -- handlers -----------------------------------------------------------------

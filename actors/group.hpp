@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace coppice {
@@ -80,6 +81,9 @@ struct group_state {
   // -- parts of the handlers --------------------------------------------------
 
   void start_replicator();
+
+  /// Returns from which restore the tables have come, if they have a state.
+  std::optional<uint64_t> lineage() const;
 
   void begin_to_lead();
 

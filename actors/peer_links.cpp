@@ -182,6 +182,8 @@ proto::ManagerHello peer_links_state::introduction() const {
   x.set_protocol(protocol_version);
   x.set_blank(options.blank);
   x.mutable_founders()->Add(options.founders.begin(), options.founders.end());
+  if (replica.lineage)
+    x.set_lineage(*replica.lineage);
   return x;
 }
 
@@ -202,6 +204,17 @@ std::optional<error> peer_links_state::learn(const proto::ManagerHello& x,
                                  + " has the member number of this one: was "
                                    "its data folder copied?"};
   auto& to = i->second;
+  if (x.has_lineage() && replica.lineage && x.lineage() != *replica.lineage) {
+    // It may have been accepted before one of the states was known.
+    if (to.directory)
+      self->demonitor(to.directory.address());
+    disconnect(to);
+    return error{ec::conflict,
+                 "managers " + options.node + " and " + x.node()
+                   + " have the states of different clusters, for one of them "
+                     "was restored from a backup without the other: stop the "
+                     "one that is not to be, and remove its data folder"};
+  }
   if (!to.directory)
     log::info("{} is connected to the manager {}", name, x.node());
   if (to.directory != from) {

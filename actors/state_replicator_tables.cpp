@@ -39,6 +39,10 @@ void state_replicator_state::make_copy() {
   log::info("{} copies its tables for a manager that needs them", name);
   // Whatever the copy will have, the log goes on after it.
   keep_from = store->durable_index() + 1;
+  start_copy();
+}
+
+void state_replicator_state::start_copy() {
   auto copy_tables
     = [](caf::event_based_actor* copier, const std::shared_ptr<tables>& db,
          const std::filesystem::path& dir, const state_replicator_impl& whom) {
@@ -56,6 +60,12 @@ void state_replicator_state::make_copy() {
 
 void state_replicator_state::on_copied(const copied_tables& x) {
   copying = false;
+  if (!copied_backups.empty()) {
+    deliver_to_backups(x);
+    copy_for_backups();
+    return;
+  }
+  copy_for_backups();
   copy = x.copy;
   copy_used = self->clock().now();
   if (!copy)
@@ -143,6 +153,7 @@ void state_replicator_state::look_after_tables() {
     copy = nullptr;
     keep_from = 0;
   }
+  drop_backups();
   look_after_intake();
   if (intake && now >= ask_at)
     ask_for_tables();
