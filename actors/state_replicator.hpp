@@ -62,6 +62,9 @@ struct state_replicator_options {
   std::chrono::milliseconds copy_kept{30'000};
   /// Pause before the next part of the leader's tables is asked for again.
   std::chrono::milliseconds part_patience{200};
+  /// Copies are made in threads of their own. Otherwise in those of all actors,
+  /// for tests.
+  bool threads = true;
 };
 
 /// The state of the STATE_REPLICATOR: everything that waits in its mailbox

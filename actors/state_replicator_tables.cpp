@@ -54,8 +54,11 @@ void state_replicator_state::start_copy() {
           result.why = made.error();
         copier->send(whom, std::move(result));
       };
-  self->spawn<caf::detached>(copy_tables, store, options.dir,
-                             caf::actor_cast<state_replicator_impl>(self));
+  auto whom = caf::actor_cast<state_replicator_impl>(self);
+  if (options.threads)
+    self->spawn<caf::detached>(copy_tables, store, options.dir, whom);
+  else
+    self->spawn(copy_tables, store, options.dir, whom);
 }
 
 void state_replicator_state::on_copied(const copied_tables& x) {

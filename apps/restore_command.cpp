@@ -158,8 +158,8 @@ void report(const backup_file& from, const node_config& config,
               printable(header.version()).c_str(),
               count(from.groups().size(), "group").c_str(),
               render_bytes(from.size()).c_str());
-  std::printf("%s restored to %s: %llu have not ended, %llu of them were being "
-              "tried and are tried anew\n",
+  std::printf("%s restored to %s: %llu not ended, %llu of those being tried "
+              "then and tried anew now\n",
               count(counts.tasks, "task").c_str(),
               printable(config.data.dir.string()).c_str(),
               static_cast<unsigned long long>(counts.unfinished),

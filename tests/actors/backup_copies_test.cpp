@@ -3,9 +3,7 @@
 
 #include "tests/actors/manager_fixture.hpp"
 
-#include <chrono>
 #include <fstream>
-#include <thread>
 
 using namespace coppice;
 using namespace coppice::test;
@@ -14,6 +12,10 @@ using namespace std::chrono_literals;
 namespace {
 
 struct fixture : manager_fixture {
+  fixture() {
+    replicator_options.threads = false;
+  }
+
   proto::Reply ask_for(uint64_t copy, uint64_t offset = 0) {
     proto::Request x;
     x.mutable_backup()->set_group("shard-0");
@@ -30,18 +32,11 @@ struct fixture : manager_fixture {
     return reply.backup().part().copy();
   }
 
-  /// Returns a part once the copy is made, which is the work of a real thread.
   proto::BackupReply part(uint64_t copy, uint64_t offset = 0) {
-    auto deadline = std::chrono::steady_clock::now() + 20s;
-    for (;;) {
-      auto reply = ask_for(copy, offset);
-      demand(!reply.has_error(), reply.error().message());
-      if (reply.backup().part().total() != 0)
-        return reply.backup();
-      demand(std::chrono::steady_clock::now() < deadline, "no copy is made");
-      std::this_thread::yield();
-      consume_messages();
-    }
+    auto reply = ask_for(copy, offset);
+    demand(!reply.has_error(), reply.error().message());
+    demand(reply.backup().part().total() != 0, "the copy is made");
+    return reply.backup();
   }
 
   /// Fetches a copy, and opens it.
