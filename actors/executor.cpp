@@ -34,6 +34,9 @@ void executor_state::init(executor_options xs, executor_managers ms_) {
   managers = std::move(ms_);
   if (!options.boot_time)
     options.boot_time = read_boot_time;
+  if (!options.pool)
+    options.pool = std::make_shared<slot_pool>(options.slots);
+  options.pool->join();
   rng.seed(options.seed != 0 ? options.seed : std::random_device{}());
   paths.data_dir = options.data_dir;
   retire_attempt_folders(paths);
@@ -53,8 +56,6 @@ void executor_state::init(executor_options xs, executor_managers ms_) {
   for (auto& [kind, starter] : starters)
     if (auto* info = defaults.find(kind); info && !kinds.contains(kind))
       kinds[kind] = *info;
-  if (managers.link)
-    self->link_to(managers.link);
   self->send(self, caf::tick_atom::value);
   self->send(self, caf::connect_atom::value, link.epoch);
 }
@@ -87,6 +88,7 @@ void executor_state::on_tick() {
   auto now = self->clock().now();
   abandon_stuck(now);
   stop_unrenewed();
+  give_back_slotless(now);
   if (connected()) {
     auto silent = now - reported_at >= keepalive_interval();
     if (silent || (table.news() && link.in_flight < max_reports_in_flight))
@@ -199,6 +201,7 @@ executor(executor_impl::stateful_pointer<executor_state> self,
     [self](directory_actor x) { self->state.on_directory(std::move(x)); },
     [self](run_event& x) { self->state.on_run_event(x); },
     [self](const pause_over& x) { self->state.on_pause_over(x); },
+    [self](atom::slots) { self->state.on_slots(); },
     [self](caf::tick_atom) { self->state.on_tick(); },
     [self](caf::flush_atom) { self->state.on_flush(); },
     [self](caf::connect_atom, uint64_t epoch) {

@@ -6,6 +6,7 @@
 #include "actors/executor_files.hpp"
 #include "actors/executor_options.hpp"
 #include "actors/last_words.hpp"
+#include "actors/local_messages.hpp"
 #include "actors/messages.hpp"
 #include "actors/task_run.hpp"
 #include "runtime/task/attempt_table.hpp"
@@ -39,11 +40,14 @@ struct pause_over {
 using executor_impl = worker_actor::extend<
   // The manager in this process started (again).
   caf::reacts_to<directory_actor>, caf::reacts_to<run_event>,
+  // Slots of the pool were taken or given back.
+  caf::reacts_to<atom::slots>,
   caf::reacts_to<pause_over>, caf::reacts_to<caf::tick_atom>,
   caf::reacts_to<caf::flush_atom>, caf::reacts_to<caf::connect_atom, uint64_t>>;
 
 /// The EXECUTOR as its own process sees it.
-using executor_actor = worker_actor::extend<caf::reacts_to<directory_actor>>;
+using executor_actor = worker_actor::extend<caf::reacts_to<directory_actor>,
+                                            caf::reacts_to<atom::slots>>;
 
 /// An attempt that lives on this node, from its assignment until nothing of it
 /// runs any more and its end is known.
@@ -53,6 +57,11 @@ struct live_attempt {
   run_control_ptr control;
   bool started = false;
   bool exclusive = false;
+  bool has_slot = false;
+  /// Without a slot it is given back then.
+  caf::actor_clock::time_point slot_deadline;
+  /// What it begins with, once it has a slot.
+  std::optional<proto::CheckpointHead> head;
   /// Another attempt of the task has to end before it starts.
   bool waits = false;
   /// Nobody wants to hear of it any more.
@@ -142,6 +151,8 @@ struct executor_state {
 
   void on_pause_over(const pause_over& x);
 
+  void on_slots();
+
   // -- handlers: the rest (executor.cpp) --------------------------------------
 
   caf::result<proto::Reply> on_log_request(const proto::LogRequest& x);
@@ -205,6 +216,12 @@ struct executor_state {
 
   /// Ends an attempt that is not going to run.
   void reject(const attempt_key& key, const std::string& why);
+
+  /// Goes on with an attempt if it can have a slot.
+  void begin(attempt_map::iterator i);
+
+  /// Gives back attempts that found no slot.
+  void give_back_slotless(time_point now);
 
   /// Goes on with an attempt whose checkpoint is here.
   void ready(attempt_map::iterator i);

@@ -59,7 +59,9 @@ void executor_state::on_connect(uint64_t epoch) {
   if (!managers.link)
     return;
   // WORKER_LINK has deadlines of its own, this one is for the worst.
-  self->request(managers.link, caf::duration{60s}, caf::connect_atom::value)
+  self
+    ->request(managers.link, caf::duration{60s}, caf::connect_atom::value,
+              options.shard)
     .then(
       [this, epoch](directory_actor& x) {
         if (epoch == link.epoch)
@@ -113,6 +115,7 @@ void executor_state::greet(directory_actor x) {
   for (auto& label : options.labels)
     hello.add_labels(label);
   hello.set_slots(options.slots);
+  hello.set_shard(options.shard);
   hello.set_host(host_name());
   hello.set_pid(static_cast<uint64_t>(::getpid()));
   table.fill(hello);
@@ -159,6 +162,7 @@ void executor_state::on_welcome(const proto::Welcome& x,
   link.renewed = asked;
   if (x.lease_ms() > 0)
     link.lease = ms{x.lease_ms()};
+  options.on_shards(x.shards());
   self->monitor(link.scheduler);
   self->monitor(link.tracker);
   log::info("{} is connected to a manager, it holds {} attempts", name,
@@ -333,10 +337,8 @@ void executor_state::send_pull() {
 }
 
 uint32_t executor_state::free_slots() const {
-  if (stopping || live.size() >= options.slots
-      || table.finished() > max_unacknowledged * options.slots + 100)
-    return 0;
-  return options.slots - static_cast<uint32_t>(live.size());
+  auto full = table.finished() > max_unacknowledged * options.slots + 100;
+  return stopping || full ? 0 : options.pool->share();
 }
 
 } // namespace coppice

@@ -138,11 +138,14 @@ job_scheduler_state::submit(proto::SubmitRequest& request) {
                      + std::to_string(request.specs_size()));
   auto batch = std::make_shared<submission>();
   batch->reply.mutable_submit(); // Also the answer to no specs at all.
+  product_routes products;
+  for (auto& x : request.products())
+    products[x.name()] = &x;
   std::vector<part> parts;
   for (auto i = 0; i < request.specs_size(); ++i) {
     auto& reply = *batch->reply.mutable_submit()->add_items();
     auto size = request.specs(i).size();
-    auto item = accept(std::move(*request.mutable_specs(i)), i);
+    auto item = accept(std::move(*request.mutable_specs(i)), i, products);
     if (!item) {
       set_error(*reply.mutable_error(), item.error());
       continue;
@@ -175,7 +178,8 @@ job_scheduler_state::submit(proto::SubmitRequest& request) {
 }
 
 result<job_scheduler_state::accepted>
-job_scheduler_state::accept(std::string bytes, int place) {
+job_scheduler_state::accept(std::string bytes, int place,
+                            const product_routes& products) {
   accepted item;
   item.place = place;
   item.bytes = std::move(bytes);
@@ -188,6 +192,14 @@ job_scheduler_state::accept(std::string bytes, int place) {
     = check_spec(spec, item.bytes.size(), options.max_payload_bytes, kinds);
   if (!checked)
     return checked.error();
+  auto product = products.find(effective_product(spec));
+  if (product == products.end())
+    return error{ec::protocol_violation,
+                 "the binding of product '"
+                   + std::string{effective_product(spec)} + "' is missing"};
+  item.product = *product->second;
+  if (item.product.epoch() < item.product.newest_epoch())
+    return item; // Nothing new is accepted by this binding.
   auto known = classes.find({spec.kind(), sorted(strings(spec.labels()))});
   if (known != classes.end())
     item.claimed = queue.claim(known->second);
@@ -197,7 +209,10 @@ job_scheduler_state::accept(std::string bytes, int place) {
 void job_scheduler_state::fill(proto::SubmitCommand::Item& out,
                                accepted& item) {
   auto& spec = item.spec;
-  out.set_product(std::string{effective_product(spec)});
+  out.set_product(item.product.name());
+  out.set_product_number(item.product.number());
+  out.set_epoch(item.product.epoch());
+  out.set_newest_epoch(item.product.newest_epoch());
   out.set_kind(spec.kind());
   out.set_priority(spec.priority());
   *out.mutable_labels() = spec.labels();
@@ -222,6 +237,8 @@ void job_scheduler_state::submitted(submission& batch, size_t first, size_t n,
     auto& reply = *batch.reply.mutable_submit()->mutable_items(item.place);
     if (outcome.submit().items(i).has_error()) {
       *reply.mutable_error() = outcome.submit().items(i).error();
+    } else if (outcome.submit().items(i).moved()) {
+      reply.set_moved(true);
     } else {
       reply.set_id(to_string(from_ref(outcome.submit().items(i).id())));
       reply.set_duplicate(outcome.submit().items(i).duplicate());
@@ -244,7 +261,7 @@ void job_scheduler_state::item_submitted(accepted& item,
     *assignment->mutable_ref()->mutable_task() = said.id();
     assignment->mutable_ref()->set_attempt(1);
     assignment->set_spec(std::move(item.bytes));
-  } else if (!said.has_error() && !said.duplicate()) {
+  } else if (!said.has_error() && !said.duplicate() && !said.moved()) {
     learn_class(said.task_class(), item.spec);
     queue.mark_ready(said.id().product(), said.task_class(),
                      queue_position{item.spec.priority(), said.id().epoch(),

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/local_messages.hpp"
+#include "runtime/group_name.hpp"
 #include "storage/consensus/peer_codec.hpp"
 #include "storage/consensus/replica.hpp"
 #include "storage/log_store.hpp"
@@ -33,10 +34,15 @@ using state_replicator_impl
 
 /// What the STATE_REPLICATOR is told when it starts.
 struct state_replicator_options {
+  /// Which group this is.
+  std::string group = shard_group(0);
   replica_options raft;
+  /// In the cluster group: how many shards there are to be. More may be there.
+  uint32_t shards = 0;
   /// Name of this manager.
   std::string node;
-  /// The managers that the config file names.
+  /// In the cluster group: the managers that the config file names. In a
+  /// shard: who the managers are, until a `manager_list` comes.
   std::vector<proto::ManagerRow> managers;
   /// How often it is looked whether members should come or go.
   std::chrono::milliseconds review{500};
@@ -65,6 +71,9 @@ struct state_replicator_options {
   /// Copies are made in threads of their own. Otherwise in those of all actors,
   /// for tests.
   bool threads = true;
+  /// Pause after the disk refused a copy of the tables, or the leader's tables:
+  /// others ask for the one, and offer the other, several times a second.
+  std::chrono::milliseconds refused_pause{5'000};
 };
 
 /// The state of the STATE_REPLICATOR: everything that waits in its mailbox
@@ -125,6 +134,10 @@ struct state_replicator_state {
 
   void on_listener(lead_listener x);
 
+  void on_managers(manager_list& x);
+
+  void on_transfer(uint64_t to);
+
   void on_copied(const copied_tables& x);
 
   void on_flush();
@@ -178,14 +191,18 @@ struct state_replicator_state {
 
   // The members of the group: state_replicator_members.cpp.
 
-  /// Returns the managers of the config file with what the tables say of them,
-  /// and the others that the tables know.
+  bool is_cluster() const {
+    return options.group == cluster_group;
+  }
+
+  /// Returns all managers. In the cluster group: those of the config file with
+  /// what the tables say of them, and the others that the tables know.
   std::vector<proto::ManagerRow> roster() const;
 
   void tell_roster();
 
-  /// Takes note of an entry that may change the managers.
-  void note_managers(const proto::Entry& x);
+  /// Takes note of an entry that may change the roster.
+  void note_roster(const proto::Entry& x);
 
   proto::Reply show_managers() const;
 
@@ -204,6 +221,12 @@ struct state_replicator_state {
   /// Writes down the managers of the config file that nobody did yet.
   void record_managers(const std::vector<proto::ManagerRow>& xs);
 
+  /// Makes the shards that are not there yet.
+  void record_shards();
+
+  /// Proposes what nobody waits for.
+  void propose(proto::Command x);
+
   // Tables that travel: state_replicator_tables.cpp.
 
   /// A member wants a part of this one's tables.
@@ -221,6 +244,10 @@ struct state_replicator_state {
   void start_copy();
 
   void ask_for_tables();
+
+  /// Says why the leader's tables cannot be fetched now; a later offer begins
+  /// anew.
+  void give_up_intake(const error& why);
 
   /// Gives up an intake that has become pointless.
   void look_after_intake();
@@ -309,7 +336,7 @@ struct state_replicator_state {
 
   caf::actor_clock::time_point reviewed;
 
-  /// The tables know something new of the managers.
+  /// The group knows something new of its members or of the cluster.
   bool roster_changed = true;
 
   // Tables that travel.
@@ -318,6 +345,9 @@ struct state_replicator_state {
   std::shared_ptr<tables_copy> copy;
 
   bool copying = false;
+
+  /// No copy is made before.
+  caf::actor_clock::time_point copy_at;
 
   /// When a part of it was last asked for.
   caf::actor_clock::time_point copy_used;
@@ -344,6 +374,9 @@ struct state_replicator_state {
   uint64_t intake_at = 0;
 
   caf::actor_clock::time_point ask_at;
+
+  /// No intake begins before.
+  caf::actor_clock::time_point intake_after;
 
   caf::actor_clock::time_point disk_checked;
 };

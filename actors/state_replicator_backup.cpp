@@ -110,13 +110,13 @@ void state_replicator_state::copy_for_backups() {
   if (auto flushed = store->flush_now(); !flushed)
     return deliver_to_backups({nullptr, flushed.error()});
   copying = true;
-  log::info("{} copies its tables for a backup", name);
+  log::info("{} copies its tables for a backup", options.group);
   start_copy();
 }
 
 void state_replicator_state::deliver_to_backups(const copied_tables& x) {
   if (!x.copy)
-    log::error("{} has no copy of its tables for a backup: {}", name,
+    log::error("{} has no copy of its tables for a backup: {}", options.group,
                x.why.message);
   for (auto number : std::exchange(copied_backups, {})) {
     auto i = backups.find(number);

@@ -38,6 +38,8 @@ result<> task_tracker_state::init(task_tracker_options xs,
   store = std::move(db);
   replicator = std::move(log);
   book = lease_book{lease_limits{xs.lease, xs.tick, xs.stop_grace}};
+  walk = history_walk{xs.history};
+  pause_sweep();
   self->delayed_send(self, options.tick, atom::tick::value);
   return store->read([&](const table_view& view, uint64_t) {
     auto now = self->clock().now();
@@ -159,11 +161,17 @@ void task_tracker_state::on_undelivered(const undelivered_leases& xs) {
   judge(std::move(lost));
 }
 
+void task_tracker_state::on_lead(const lead_change& x) {
+  alone = x.alone;
+  leading = x.ready;
+}
+
 void task_tracker_state::on_tick() {
   self->delayed_send(self, options.tick, atom::tick::value);
   expire(book.tick(self->clock().now()));
   give_up_unconfirmed();
   wake();
+  sweep();
 }
 
 void task_tracker_state::expire(const std::vector<lease_book::expiry>& xs) {
@@ -264,7 +272,7 @@ task_tracker(task_tracker_impl::stateful_pointer<task_tracker_state> self,
     [self](const proto::LoadCheckpoint& x) { return self->state.on_load(x); },
     [self](granted_leases& xs) { self->state.on_granted(xs); },
     [self](const undelivered_leases& xs) { self->state.on_undelivered(xs); },
-    [self](const lead_change& x) { self->state.alone = x.alone; },
+    [self](const lead_change& x) { self->state.on_lead(x); },
     [self](local_job_scheduler_actor& x) {
       self->state.scheduler = std::move(x);
     },
@@ -272,6 +280,7 @@ task_tracker(task_tracker_impl::stateful_pointer<task_tracker_state> self,
       return self->state.on_hello(x, from);
     },
     [self](atom::tick) { self->state.on_tick(); },
+    [self](atom::sweep) { self->state.sweep(); },
   };
 }
 

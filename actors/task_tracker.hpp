@@ -6,6 +6,7 @@
 #include "actors/local_messages.hpp"
 #include "runtime/task/attempt_ref.hpp"
 #include "runtime/task/lease_book.hpp"
+#include "storage/history_walk.hpp"
 #include "storage/tables.hpp"
 
 #include <caf/actor_clock.hpp>
@@ -25,9 +26,10 @@
 
 namespace coppice {
 
-/// The TASK_TRACKER with its timer.
+/// The TASK_TRACKER with its timers.
 using task_tracker_impl
-  = local_task_tracker_actor::extend<caf::reacts_to<atom::tick>>;
+  = local_task_tracker_actor::extend<caf::reacts_to<atom::tick>,
+                                     caf::reacts_to<atom::sweep>>;
 
 /// What the TASK_TRACKER is told when it starts.
 struct task_tracker_options {
@@ -39,11 +41,15 @@ struct task_tracker_options {
   std::chrono::milliseconds tick{100};
   /// After this long a worker's part of a log is given up.
   std::chrono::milliseconds log_timeout{3'000};
+  /// How long tasks are kept after their end, and what ended tasks are removed
+  /// at a time.
+  history_limits history;
 };
 
 /// The state of the TASK_TRACKER of one shard: follows what was leased, by the
-/// reports of the workers and the three clocks; knows every task. What it has
-/// to do with clocks, with workers and with clients is a file each.
+/// reports of the workers and the three clocks; knows every task, and has those
+/// removed that ended long ago. What it has to do with clocks, with workers,
+/// with clients and with history is a file each.
 struct task_tracker_state {
   // -- member types -----------------------------------------------------------
 
@@ -89,7 +95,14 @@ struct task_tracker_state {
 
   void on_undelivered(const undelivered_leases& xs);
 
+  void on_lead(const lead_change& x);
+
   void on_tick();
+
+  // -- handlers: history (task_tracker_history.cpp) ---------------------------
+
+  /// Takes the next step to remove tasks that ended long ago, if it is time.
+  void sweep();
 
   // -- handlers: workers (task_tracker_workers.cpp) ---------------------------
 
@@ -182,6 +195,14 @@ struct task_tracker_state {
   /// Compares what a node holds with what is leased to it.
   void reconcile(const proto::Hello& x, proto::Welcome& out);
 
+  // -- parts: history ---------------------------------------------------------
+
+  /// Proposes to remove tasks; sweeps on after that, unless it was all.
+  void forget(const history_step& found);
+
+  /// Begins the next walk over the history after a pause.
+  void pause_sweep();
+
   // -- parts: clients ---------------------------------------------------------
 
   /// Answers from the tables, or says why not.
@@ -222,6 +243,16 @@ struct task_tracker_state {
 
   /// Nobody else can lead.
   bool alone = false;
+
+  /// This manager leads; there is no TASK_TRACKER before it does.
+  bool leading = true;
+
+  history_walk walk{history_limits{}};
+
+  /// Tasks that are to be removed are on their way through the log.
+  bool forgetting = false;
+
+  caf::actor_clock::time_point next_sweep;
 };
 
 /// Follows the leased attempts of one shard.

@@ -138,18 +138,13 @@ struct client::impl {
     target = turn == 0 ? options.address : options.others[turn - 1];
   }
 
-  /// Turns to the manager that leads if *x* was refused for that. One that
-  /// knows no leader may be cut off from the others.
+  /// Turns to another manager if *x* was refused for want of a leader: this one
+  /// may be cut off from the others.
   void follow(const proto::Reply& x) {
-    if (x.error().code() != static_cast<uint32_t>(ec::not_leader))
+    if (x.error().code() != static_cast<uint32_t>(ec::not_leader)
+        || options.others.empty())
       return;
-    auto leader = parse_host_port(x.leader());
-    if (leader && leader.value().port != 0 && leader.value() != target)
-      target = leader.value();
-    else if (x.leader().empty() && !options.others.empty())
-      try_another();
-    else
-      return;
+    try_another();
     connected = false;
   }
 

@@ -30,6 +30,9 @@ constexpr const char* member_file = "member";
 /// The groups of a restore that is not finished.
 constexpr const char* restoring_folder = "groups.restoring";
 
+/// Less free space than this is none.
+constexpr uintmax_t scarce_bytes = uintmax_t{1} << 20;
+
 error refuse(ec code, const fs::path& file, const std::string& why) {
   return {code, "'" + file.string() + "' " + why};
 }
@@ -106,6 +109,11 @@ result<> check_version(const fs::path& file) {
                   "was written by a newer version of Coppice: its format is "
                     + std::to_string(*version) + ", this version knows "
                     + std::to_string(data_format));
+  if (*version < data_format)
+    return refuse(ec::corrupt_store, file.parent_path(),
+                  "was written by a trial version of Coppice, format "
+                    + std::to_string(*version)
+                    + ", which no later one reads: choose another folder");
   return ok();
 }
 
@@ -244,6 +252,12 @@ void abandon_restore(const fs::path& dir) {
   std::error_code ignored;
   for (auto name : {member_file, version_file, restoring_folder})
     fs::remove_all(dir / name, ignored);
+}
+
+bool is_disk_full(const fs::path& dir) {
+  std::error_code err;
+  auto disk = fs::space(dir, err);
+  return !err && disk.available < scarce_bytes;
 }
 
 } // namespace coppice

@@ -13,7 +13,7 @@ namespace coppice {
 
 /// The layout of a data folder that this version writes, and the newest one
 /// that it reads. It stands in the file VERSION.
-inline constexpr uint32_t data_format = 1;
+inline constexpr uint32_t data_format = 2;
 
 /// The file whose lock says that somebody runs on a data folder.
 inline constexpr const char* lock_file_name = "keeper.lock";
@@ -42,6 +42,9 @@ result<> create_data_folder(const std::filesystem::path& dir);
 ///          `storage_failure`.
 result<uint64_t> next_incarnation(const std::filesystem::path& dir,
                                   std::chrono::system_clock::time_point now);
+
+/// Returns whether the disk of *dir* has no room even for small files.
+bool is_disk_full(const std::filesystem::path& dir);
 
 /// Returns the number by which the groups know the manager on *dir*: *tag* (see
 /// `manager_tag`), and a half that is drawn at the first call and the same ever

@@ -66,6 +66,13 @@ inline uint32_t attempt_count(const proto::TaskRow& x) {
   return last_number(x) - std::min(x.skipped(), last_number(x));
 }
 
+/// Erases every row of a task that has ended: its own, spec, attempts,
+/// checkpoint, and the idempotency key that names it.
+void erase_task(table_view& view, const task_id& id);
+
+/// Says that there is no such task, to people: `not_found`.
+error no_such_task(const task_id& id);
+
 /// Takes the next sequence number of a product's binding.
 uint64_t next_sequence(table_view& view, uint32_t product, uint32_t epoch);
 
@@ -90,6 +97,8 @@ std::vector<proto::Attempt> get_attempts(const table_view& view,
                                          const task_id& id);
 
 void put_attempt(table_view& view, const task_id& id, const proto::Attempt& x);
+
+void erase_attempts(table_view& view, const task_id& id);
 
 // -- queue --------------------------------------------------------------------
 
@@ -184,22 +193,20 @@ std::vector<live_attempt> get_all_live(const table_view& view);
 
 // -- products, classes, keys --------------------------------------------------
 
-/// A product and its number.
-struct product_entry {
-  uint32_t number = 0;
-  std::string name;
-};
-
+/// Returns the number of a product.
 std::optional<uint32_t> find_product(const table_view& view,
                                      std::string_view name);
 
-std::optional<std::string> get_product(const table_view& view, uint32_t number);
+std::optional<proto::ProductRow> get_product(const table_view& view,
+                                             uint32_t number);
 
 /// Returns all products, ordered by number.
-std::vector<product_entry> get_products(const table_view& view);
+std::vector<proto::ProductRow> get_products(const table_view& view);
 
-/// Returns the number of a product, which it gets if it has none.
-uint32_t intern_product(table_view& view, std::string_view name);
+void put_product(table_view& view, const proto::ProductRow& x);
+
+/// Takes the next number for a product; only in the cluster group.
+uint32_t next_product_number(table_view& view);
 
 std::optional<proto::ClassRow> get_class(const table_view& view,
                                          uint32_t number);
@@ -214,6 +221,17 @@ std::optional<task_id> find_key(const table_view& view, uint32_t product,
 
 void put_key(table_view& view, uint32_t product, std::string_view key,
              const task_id& id);
+
+/// Erases the idempotency key of a spec, if it names the task *id*.
+/// @param spec The encoded spec of the task.
+void erase_key(table_view& view, const task_id& id, std::string_view spec);
+
+// -- shards -------------------------------------------------------------------
+
+/// Returns the shards that the cluster group knows, ordered by number.
+std::vector<proto::ShardRow> get_shards(const table_view& view);
+
+void put_shard(table_view& view, const proto::ShardRow& x);
 
 // -- nodes and kinds ----------------------------------------------------------
 

@@ -257,6 +257,29 @@ std::string render_managers(const proto::ManagersReply& x) {
          + " knows\n";
 }
 
+std::string render_products(const proto::ProductsReply& x) {
+  std::vector<std::vector<std::string>> rows;
+  for (auto& y : x.products()) {
+    auto n = y.shards_size();
+    std::string former;
+    for (auto i = 0; i + 1 < n; ++i)
+      former += (i > 0 ? "," : "") + std::to_string(y.shards(i));
+    rows.push_back({std::to_string(y.number()), y.name(),
+                    n > 0 ? std::to_string(y.shards(n - 1)) : "-",
+                    former.empty() ? "-" : former});
+  }
+  return render_table({"NUMBER", "PRODUCT", "SHARD", "BEFORE"}, rows);
+}
+
+std::string render_shards(const proto::ShardsReply& x) {
+  std::vector<std::vector<std::string>> rows;
+  for (auto& y : x.shards())
+    rows.push_back({y.group(), y.leader().empty() ? "-" : y.leader(),
+                    std::to_string(y.term()),
+                    y.address().empty() ? "-" : y.address()});
+  return render_table({"GROUP", "LEADER", "TERM", "ADDRESS"}, rows);
+}
+
 std::string render_error(const proto::TaskError& x) {
   if (x.code().empty())
     return printable(x.message());

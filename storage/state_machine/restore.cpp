@@ -112,6 +112,12 @@ void restoration::begin(table_view& view) {
   // addresses now, or their former selves must not be spoken to.
   for (auto& x : get_managers(view))
     erase_manager(view, x.name());
+  // A shard that was made while the backup was is not in it, and begins anew.
+  for (auto& x : get_shards(view)) {
+    x.clear_founders();
+    x.add_founders(terms_.member);
+    put_shard(view, x);
+  }
   end_leases({view, now_ms}, counts_);
 }
 

@@ -20,6 +20,8 @@ struct restore_terms {
   int64_t now_ms = 0;
   /// Names this restore; drawn, not 0.
   uint64_t lineage = 0;
+  /// The manager that begins the cluster anew, as member.
+  uint64_t member = 0;
   /// How long a worker may go on with an exclusive attempt without its manager.
   std::chrono::milliseconds lease{0};
 };

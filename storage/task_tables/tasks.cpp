@@ -89,6 +89,23 @@ void for_each_task(
   }
 }
 
+void erase_task(table_view& view, const task_id& id) {
+  if (auto spec = get_spec(view, id))
+    erase_key(view, id, *spec);
+  erase_attempts(view, id);
+  // Most tasks have none, and each erasure costs a row of the overlay.
+  if (get_checkpoint(view, id))
+    erase_checkpoint(view, id);
+  erase_chunks(view, id, [](const checkpoint_name&) { return true; });
+  view.erase(table::spec, to_bytes(id));
+  view.erase(table::task, to_bytes(id));
+}
+
+error no_such_task(const task_id& id) {
+  return {ec::not_found, "there is no task " + to_string(id)
+                           + "; ended tasks are kept for history.keep"};
+}
+
 uint64_t next_sequence(table_view& view, uint32_t product, uint32_t epoch) {
   auto key = to_bytes(product) + to_bytes(epoch);
   auto last = get_number<uint64_t>(view, table::sequence, key);
@@ -148,6 +165,17 @@ std::vector<proto::Attempt> get_attempts(const table_view& view,
 
 void put_attempt(table_view& view, const task_id& id, const proto::Attempt& x) {
   put_message(view, table::attempt, attempt_row_key(id, x.number()), x);
+}
+
+void erase_attempts(table_view& view, const task_id& id) {
+  std::vector<std::string_view> keys;
+  for_each_row(view, table::attempt, to_bytes(id),
+               [&](std::string_view key, std::string_view) {
+                 keys.push_back(key);
+                 return true;
+               });
+  for (auto key : keys)
+    view.erase(table::attempt, key);
 }
 
 } // namespace coppice

@@ -80,12 +80,16 @@ CAF_TEST(a folder of somebody else is refused and not touched) {
 
 CAF_TEST(a newer format is refused and not touched) {
   fs::create_directories(dir);
-  write("VERSION", "2\n");
+  write("VERSION", "3\n");
   CAF_CHECK_EQUAL(error_of(create_data_folder(dir)),
                   "'D' was written by a newer version of Coppice: its format is"
-                  " 2, this version knows 1");
+                  " 3, this version knows 2");
+  write("VERSION", "1\n");
+  CAF_CHECK_EQUAL(error_of(create_data_folder(dir)),
+                  "'D' was written by a trial version of Coppice, format 1,"
+                  " which no later one reads: choose another folder");
   CAF_CHECK_EQUAL(names(), (std::set<std::string>{"VERSION"}));
-  for (auto text : {"", "1", "one\n", "-1\n", "1\n\n", "0\n"}) {
+  for (auto text : {"", "2", "two\n", "-2\n", "2\n\n", "0\n"}) {
     write("VERSION", text);
     CAF_CHECK_EQUAL(error_of(check_data_folder(dir)),
                     "'D/VERSION' is not the number of a format");

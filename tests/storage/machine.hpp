@@ -118,8 +118,20 @@ public:
     proto::SubmitCommand::Item x;
     x.set_spec(spec.SerializeAsString());
     x.set_product("p");
+    x.set_product_number(1);
+    x.set_epoch(1);
+    x.set_newest_epoch(1);
     x.set_kind("noop");
     x.set_idempotency_key(key);
+    return x;
+  }
+
+  /// An item of a product, which gets the next number if it is new.
+  proto::SubmitCommand::Item item_of(const std::string& product) {
+    auto next = static_cast<uint32_t>(products_.size()) + 1;
+    auto x = item();
+    x.set_product(product);
+    x.set_product_number(products_.try_emplace(product, next).first->second);
     return x;
   }
 
@@ -177,6 +189,15 @@ public:
     return run(command).retry().items(0);
   }
 
+  proto::ForgetOutcome forget(const std::vector<proto::TaskRef>& ids,
+                              int64_t keep_ms) {
+    proto::Command command;
+    for (auto& id : ids)
+      *command.mutable_forget()->add_ids() = id;
+    command.mutable_forget()->set_keep_ms(keep_ms);
+    return run(command).forget();
+  }
+
   proto::WakeOutcome::Item wake(const proto::TaskRef& id) {
     proto::Command command;
     *command.mutable_wake()->add_ids() = id;
@@ -217,6 +238,14 @@ public:
 
   static task_id key(const proto::TaskRef& x) {
     return {x.product(), x.epoch(), x.sequence()};
+  }
+
+  static proto::TaskRef ref(const task_id& x) {
+    proto::TaskRef out;
+    out.set_product(x.product);
+    out.set_epoch(x.epoch);
+    out.set_sequence(x.sequence);
+    return out;
   }
 
   proto::TaskRow row(const proto::TaskRef& id) const {
@@ -265,6 +294,9 @@ private:
   tables_options options_;
 
   std::unique_ptr<tables> tables_;
+
+  /// Number by name.
+  std::map<std::string, uint32_t> products_;
 };
 
 } // namespace coppice::test

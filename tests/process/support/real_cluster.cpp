@@ -42,12 +42,12 @@ std::unique_ptr<client> real_cluster::connect_to_all() {
   return connect(*nodes[0], std::move(others));
 }
 
-real_node& real_cluster::leader() {
+real_node& real_cluster::leader(const std::string& group) {
   real_node* result = nullptr;
   uint64_t newest = 0;
   for (auto& x : nodes) {
     auto log = x->log();
-    auto text = std::string{"group leads in term "};
+    auto text = " " + group + " is led by this manager in term ";
     auto i = log.rfind(text);
     if (i == std::string::npos)
       continue;

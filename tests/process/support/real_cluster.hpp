@@ -27,8 +27,8 @@ struct real_cluster {
   /// Returns a client that knows all of them.
   std::unique_ptr<client> connect_to_all();
 
-  /// Returns the node that began to lead in the newest term.
-  real_node& leader();
+  /// Returns the node that began to lead a group in its newest term.
+  real_node& leader(const std::string& group = "shard-0");
 
   /// Returns one that is not *x*, if there is one.
   real_node& other_than(const real_node& x);

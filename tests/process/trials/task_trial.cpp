@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Coppice contributors
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Submits, cancels and retries tasks all the time while managers and a worker
+// Submits, cancels and retries tasks, and binds their products to one shard after
+// the other, all the time while managers and a worker
 // process are killed and frozen again and again, a third of the time the
 // manager that leads, and managers lose their data. The judge is the client's
 // own log of acknowledgements and the tasks' own journal of starts and ends,
@@ -31,6 +32,7 @@ using clock_type = std::chrono::steady_clock;
 
 struct trial_options {
   int managers = 1;
+  int shards = 1;
   int tasks = 1'200;
   int kills = 6;
   int freezes = 1;
@@ -83,6 +85,7 @@ public:
     : options_(options),
       rng_(options.seed),
       cluster_({{"node.roles", "manager"},
+                {"cluster.shards", std::to_string(options.shards)},
                 {"lease.duration", "2s"},
                 {"raft.trailing_entries", "500"},
                 {"keepalive.interval", "300ms"}},
@@ -96,10 +99,11 @@ public:
 
   /// @returns Whether everything is as it has to be.
   bool run() {
-    std::printf("seed %u: %d managers, %d tasks, %d kills, %d freezes, %d "
-                "losses of data\n",
-                options_.seed, options_.managers, options_.tasks,
-                options_.kills, options_.freezes, options_.losses);
+    std::printf("seed %u: %d managers, %d shards, %d tasks, %d kills, %d "
+                "freezes, %d losses of data\n",
+                options_.seed, options_.managers, options_.shards,
+                options_.tasks, options_.kills, options_.freezes,
+                options_.losses);
     begun_ = clock_type::now();
     cluster_.start();
     worker_.start();
@@ -116,6 +120,7 @@ private:
   proto::TaskSpec make_spec(std::minstd_rand& rng) const {
     proto::TaskSpec x;
     x.set_kind("sleep");
+    x.set_product("p" + std::to_string(rng() % 4));
     x.mutable_retry()->set_attempts(1'000);
     x.mutable_retry()->mutable_backoff()->set_nanos(10'000'000);
     x.mutable_retry()->mutable_max_backoff()->set_nanos(200'000'000);
@@ -139,11 +144,22 @@ private:
           twice_.insert(id);
         else if (rng() % 20 == 0)
           disturb(*c, id, rng() % 2 == 0);
+      if (options_.shards > 1 && rng() % 8 == 0)
+        bind(*c, "p" + std::to_string(rng() % 4), rng() % options_.shards);
       // Paced by the faults, so that each of them meets live tasks.
       auto share = static_cast<double>(acknowledged_.size()) / options_.tasks;
       while (!faults_over_ && share > progress_ + 0.08)
         std::this_thread::sleep_for(5ms);
     }
+  }
+
+  /// Has new tasks of a product go to another shard, while tasks of it come.
+  void bind(client& c, const std::string& product, uint32_t shard) {
+    proto::Request request;
+    request.mutable_bind()->set_product(product);
+    request.mutable_bind()->set_shard(shard);
+    if (!ask(c, request).has_error())
+      ++binds_;
   }
 
   /// Cancels a task, and maybe tries it again.
@@ -222,7 +238,7 @@ private:
   real_node& pick() {
     switch (rng_() % 3) {
       case 0:
-        return cluster_.leader();
+        return cluster_.leader(some_group());
       case 1:
         return *cluster_.nodes[rng_() % cluster_.nodes.size()];
       default:
@@ -230,10 +246,27 @@ private:
     }
   }
 
-  /// Returns whether all managers vote, are there, and have everything.
+  std::string some_group() {
+    auto n = rng_() % static_cast<uint32_t>(options_.shards + 1);
+    return n == 0 ? "cluster" : "shard-" + std::to_string(n - 1);
+  }
+
+  /// Returns whether all managers vote, are there, and have everything, in all
+  /// groups.
   bool is_whole(client& c) {
     proto::Request request;
-    request.mutable_managers();
+    request.mutable_shards();
+    auto groups = ask(c, request);
+    auto& xs = groups.shards().shards();
+    return xs.size() == options_.shards + 1
+           && std::all_of(xs.begin(), xs.end(), [&](auto& x) {
+                return is_whole(c, x.group());
+              });
+  }
+
+  bool is_whole(client& c, const std::string& group) {
+    proto::Request request;
+    request.mutable_managers()->set_of_group(group);
     auto reply = ask(c, request);
     auto& xs = reply.managers().managers();
     return xs.size() == options_.managers
@@ -260,7 +293,8 @@ private:
   /// the leader, who is deposed and does not know it.
   void freeze() {
     auto leads = options_.managers > 1 && ++freezes_ % 2 == 0;
-    auto pid = (leads ? cluster_.leader() : worker_).signal_node(SIGSTOP);
+    auto pid = (leads ? cluster_.leader(some_group()) : worker_)
+                 .signal_node(SIGSTOP);
     std::this_thread::sleep_for(4s);
     if (pid)
       ::kill(*pid, SIGCONT);
@@ -336,10 +370,10 @@ private:
     std::printf(
       "%zu tasks acknowledged, %d cancelled, %d tried more than once, "
       "%llu late results refused; %d kills, %d of them with %u or "
-      "more leases live; %d losses of data; %.1f s\n",
+      "more leases live; %d losses of data; %d times a product bound; %.1f s\n",
       acknowledged_.size(), cancelled_, retried,
       static_cast<unsigned long long>(fenced), kills_, kills_under_load_,
-      under_load, losses_, seconds);
+      under_load, losses_, binds_.load(), seconds);
     for (auto& fault : faults_)
       std::printf("FAULT: %s\n", fault.c_str());
     std::printf("%s\n", faults_.empty() ? "nothing lost, nothing believed twice"
@@ -365,6 +399,7 @@ private:
   int kills_under_load_ = 0;
   int freezes_ = 0;
   int losses_ = 0;
+  std::atomic<int> binds_ = 0;
   int cancelled_ = 0;
   std::map<std::string, uint32_t> last_;
   std::vector<std::string> faults_;
@@ -382,6 +417,8 @@ int main(int argc, char** argv) {
     std::string key = argv[i];
     if (key == "--managers")
       options.managers = std::clamp(number(argv[i + 1]), 1, 5);
+    else if (key == "--shards")
+      options.shards = std::clamp(number(argv[i + 1]), 1, 16);
     else if (key == "--losses")
       options.losses = number(argv[i + 1]);
     else if (key == "--tasks")
