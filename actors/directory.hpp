@@ -146,6 +146,10 @@ struct directory_state {
   /// Passes on what a client asks.
   void route(proto::Request& x, const reply_handler& f);
 
+  /// Asks the group *named*, or the cluster group.
+  void route_named(const std::string& named, proto::Request& x,
+                   const reply_handler& f);
+
   /// Asks the shards of the tasks that *x* names.
   void route_ids(proto::Request& x, const reply_handler& f);
 

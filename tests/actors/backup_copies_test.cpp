@@ -73,8 +73,9 @@ CAF_TEST(without a group the groups are told) {
   proto::Request x;
   x.mutable_backup();
   auto reply = ask(x);
-  CAF_REQUIRE_EQUAL(reply.backup().groups_size(), 1);
+  CAF_REQUIRE_EQUAL(reply.backup().groups_size(), 2);
   CAF_CHECK_EQUAL(reply.backup().groups(0), "shard-0");
+  CAF_CHECK_EQUAL(reply.backup().groups(1), "cluster");
   CAF_CHECK_EQUAL(reply.backup().node(), "m1");
   x.mutable_backup()->set_group("nonesuch");
   reply = ask(x);

@@ -171,7 +171,7 @@ CAF_TEST(a manager that was restored has what was acknowledged before) {
     auto said = back_up(manager.address());
     CAF_MESSAGE(said.out << said.err);
     CAF_CHECK_EQUAL(said.code, 0);
-    CAF_CHECK(contains(said.out, "1 group"));
+    CAF_CHECK(contains(said.out, "2 groups"));
     auto rounds = load.rounds.load();
     CAF_REQUIRE(eventually([&] { return load.rounds > rounds + 20; }));
     seen = load.end();
