@@ -208,6 +208,7 @@ void directory_state::ask_here(const lead_info& to, proto::Request x,
   switch (x.kind_case()) {
     case proto::Request::kManagers:
     case proto::Request::kManager:
+    case proto::Request::kBackup:
       return deliver(to.replicator, std::move(x), std::move(f));
     case proto::Request::kSubmit:
       return deliver(to.scheduler, std::move(x), std::move(f));

@@ -132,6 +132,10 @@ struct directory_state {
   /// Says who leads the groups.
   proto::Reply shards() const;
 
+  /// Says which groups a backup has to have, in the order in which they have to
+  /// be copied.
+  proto::Reply backup_groups() const;
+
   /// Returns how many shards there are, as far as this manager knows.
   uint32_t shard_count() const;
 
@@ -143,6 +147,10 @@ struct directory_state {
 
   /// Passes on what a client asks.
   void route(proto::Request& x, const reply_handler& f);
+
+  /// Asks the group *named*, or the cluster group.
+  void route_named(const std::string& named, proto::Request& x,
+                   const reply_handler& f);
 
   /// Asks the shards of the tasks that *x* names.
   void route_ids(proto::Request& x, const reply_handler& f);

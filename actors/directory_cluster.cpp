@@ -103,6 +103,7 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
   switch (x.kind_case()) {
     case proto::Request::kManagers:
     case proto::Request::kManager:
+    case proto::Request::kBackup:
       return deliver(to.replicator, std::move(x), std::move(f));
     case proto::Request::kBind:
       return bind(to, x.bind(), std::move(f));
@@ -125,6 +126,20 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
         auto reply = refusal(to_error(unknown_outcome(err)));
         f(reply);
       });
+}
+
+proto::Reply directory_state::backup_groups() const {
+  auto n = shard_count();
+  if (n == 0)
+    return not_leader(cluster_group);
+  proto::Reply reply;
+  auto& out = *reply.mutable_backup();
+  out.set_node(options.node);
+  for (uint32_t i = 0; i < n; ++i)
+    out.add_groups(shard_group(i));
+  // Last, so that it knows the product of every task that the others have.
+  out.add_groups(cluster_group);
+  return reply;
 }
 
 proto::Reply directory_state::shards() const {

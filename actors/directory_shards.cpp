@@ -6,6 +6,7 @@
 #include "actors/directory.hpp"
 #include "actors/replies.hpp"
 #include "runtime/group_name.hpp"
+#include "runtime/spelling.hpp"
 #include "storage/task_tables.hpp"
 
 #include <algorithm>
@@ -49,9 +50,6 @@ struct directory_state::gathering {
 };
 
 void directory_state::route(proto::Request& x, const reply_handler& f) {
-  auto group = [](const std::string& named) {
-    return named.empty() ? std::string{cluster_group} : named;
-  };
   switch (x.kind_case()) {
     case proto::Request::kSubmit:
       return submit(*x.mutable_submit(), f);
@@ -65,16 +63,15 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
       return route_list(x, f);
     case proto::Request::kNodes:
       return ask_all(all_shards(), x, merge_nodes, f);
-    case proto::Request::kManagers: {
-      auto whose = group(x.managers().of_group());
-      auto own = leads.find(whose);
-      if (x.managers().stale() && own != leads.end() && own->second.replicator)
-        return deliver(own->second.replicator, std::move(x), f);
-      return ask(whose, std::move(x), f);
-    }
-    case proto::Request::kManager: {
-      auto whose = group(x.manager().of_group());
-      return ask(whose, std::move(x), f);
+    case proto::Request::kManagers:
+      return route_named(x.managers().of_group(), x, f);
+    case proto::Request::kManager:
+      return route_named(x.manager().of_group(), x, f);
+    case proto::Request::kBackup: {
+      if (!x.backup().group().empty())
+        return route_named(x.backup().group(), x, f);
+      auto reply = backup_groups();
+      return f(reply);
     }
     case proto::Request::kProducts:
     case proto::Request::kBind:
@@ -90,6 +87,21 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
       return f(reply);
     }
   }
+}
+
+void directory_state::route_named(const std::string& named, proto::Request& x,
+                                  const reply_handler& f) {
+  auto group = named.empty() ? std::string{cluster_group} : named;
+  auto own = leads.find(group);
+  if (own == leads.end() && group != cluster_group) {
+    auto reply = refusal(ec::not_found,
+                         "there is no group " + in_quotes(group)
+                           + "; 'coppice shards' lists them");
+    return f(reply);
+  }
+  if (x.managers().stale() && own != leads.end() && own->second.replicator)
+    return deliver(own->second.replicator, std::move(x), f);
+  ask(group, std::move(x), f);
 }
 
 // -- tasks by id --------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include "actors/group.hpp"
 
 #include "runtime/log.hpp"
+#include "storage/task_tables.hpp"
 
 #include <caf/actor_cast.hpp>
 
@@ -53,6 +54,20 @@ void group_state::start_replicator() {
         options.replicate.group, caf::actor_cast<peer_actor>(replicator),
         caf::actor_cast<decltype(own_replica::replicator)>(replicator)});
   tell_directory();
+}
+
+std::optional<uint64_t> group_state::lineage() const {
+  std::optional<uint64_t> result;
+  if (!options.replicate.raft.voters.empty())
+    result = 0; // It founds the cluster, or goes on with one.
+  auto read = store->read([&](const table_view& view, uint64_t applied) {
+    if (applied != 0)
+      result = lineage_of(view);
+  });
+  if (!read)
+    log::error("{} cannot read its tables: {}", options.replicate.group,
+               read.error().message);
+  return result;
 }
 
 void group_state::tell_directory() {

@@ -90,6 +90,9 @@ struct group_state {
 
   void start_replicator();
 
+  /// Returns from which restore the tables have come, if they have a state.
+  std::optional<uint64_t> lineage() const;
+
   bool is_cluster() const {
     return options.replicate.group == cluster_group;
   }

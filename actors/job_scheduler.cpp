@@ -369,7 +369,7 @@ void job_scheduler_state::on_dispatch() {
       auto* item = items.add_items();
       *item->mutable_id() = to_ref(pick.id);
       auto row = get_task(view, pick.id);
-      auto last = row ? row->attempt() : 0;
+      auto last = row ? last_number(*row) : 0;
       round->attempts.push_back(last + 1);
       item->set_attempt(last + 1);
       item->set_node(pick.worker.node);

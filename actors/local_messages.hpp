@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -133,6 +134,8 @@ struct own_replica {
   peer_actor replica;
   /// Who is told of the other managers' replicas.
   caf::typed_actor<caf::reacts_to<peer_link_state>> replicator;
+  /// See `lineage_of`; nothing as long as it has no state.
+  std::optional<uint64_t> lineage{};
 };
 
 /// To PEER_LINKS and MANAGER: how it stands with the lead of a group.

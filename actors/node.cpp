@@ -38,9 +38,6 @@ namespace coppice {
 
 namespace {
 
-/// Where the folders of the groups are.
-constexpr const char* groups_folder = "groups";
-
 /// How precise the timers of a group with several managers are.
 constexpr auto group_tick = std::chrono::milliseconds{10};
 
@@ -182,7 +179,7 @@ private:
     auto member = member_number(config_.data.dir, manager_tag(config_.node.id));
     if (!member)
       return cannot(member.error());
-    auto dir = config_.data.dir / groups_folder;
+    auto dir = config_.data.dir / groups_folder_name;
     auto opened = open_groups(dir, config_.storage.map_size_bytes);
     if (!opened)
       return cannot(opened.error());

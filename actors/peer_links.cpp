@@ -214,6 +214,11 @@ void peer_links_state::link_replicas(const proto::ManagerHello& x,
   }
 }
 
+std::optional<uint64_t> peer_links_state::lineage() const {
+  auto own = replicas.find(cluster_group);
+  return own == replicas.end() ? std::nullopt : own->second.lineage;
+}
+
 proto::ManagerHello peer_links_state::introduction() const {
   proto::ManagerHello x;
   x.set_node(options.node);
@@ -224,6 +229,8 @@ proto::ManagerHello peer_links_state::introduction() const {
   x.mutable_founders()->Add(options.founders.begin(), options.founders.end());
   for (auto& [group, own] : replicas)
     x.add_groups(group);
+  if (auto own = lineage())
+    x.set_lineage(*own);
   return x;
 }
 
@@ -244,6 +251,18 @@ std::optional<error> peer_links_state::learn(const proto::ManagerHello& x,
                                  + " has the member number of this one: was "
                                    "its data folder copied?"};
   auto& to = i->second;
+  auto own_lineage = lineage();
+  if (x.has_lineage() && own_lineage && x.lineage() != *own_lineage) {
+    // It may have been accepted before one of the states was known.
+    if (to.directory)
+      self->demonitor(to.directory.address());
+    disconnect(to);
+    return error{ec::conflict,
+                 "managers " + options.node + " and " + x.node()
+                   + " have the states of different clusters, for one of them "
+                     "was restored from a backup without the other: stop the "
+                     "one that is not to be, and remove its data folder"};
+  }
   if (!to.directory)
     log::info("{} is connected to the manager {}", name, x.node());
   if (to.directory != from) {

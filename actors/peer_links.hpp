@@ -118,6 +118,9 @@ struct peer_links_state {
 
   // -- parts of the handlers --------------------------------------------------
 
+  /// Returns from which restore the state of this manager has come.
+  std::optional<uint64_t> lineage() const;
+
   proto::ManagerHello introduction() const;
 
   /// Takes note of what a peer said, and returns whether it may stay.

@@ -63,11 +63,14 @@ struct state_replicator_options {
   size_t max_part_bytes = size_t{256} << 10;
   /// Whole messages larger than this are refused.
   size_t max_message_bytes = size_t{64} << 20;
-  /// A copy of the tables that nobody asks for is dropped after this, and the
-  /// log kept so long that it goes on after it.
+  /// A copy of the tables that nobody asks for is dropped after this. The log
+  /// is kept so long that it goes on after one that is for members.
   std::chrono::milliseconds copy_kept{30'000};
   /// Pause before the next part of the leader's tables is asked for again.
   std::chrono::milliseconds part_patience{200};
+  /// Copies are made in threads of their own. Otherwise in those of all actors,
+  /// for tests.
+  bool threads = true;
   /// Pause after the disk refused a copy of the tables, or the leader's tables:
   /// others ask for the one, and offer the other, several times a second.
   std::chrono::milliseconds refused_pause{5'000};
@@ -91,6 +94,13 @@ struct state_replicator_state {
     log_position where;
     proto::Entry entry;
     std::vector<promise> answers;
+  };
+
+  /// A copy of the tables for a backup.
+  struct backup_copy {
+    std::shared_ptr<tables_copy> copy; ///< Null: it is not made yet.
+    std::optional<error> why;          ///< It cannot be made.
+    caf::actor_clock::time_point used; ///< When it was last asked for.
   };
 
   /// Those who wait until the entry at *where* is applied.
@@ -230,6 +240,9 @@ struct state_replicator_state {
 
   void make_copy();
 
+  /// Copies what is on disk, in a thread of its own; `on_copied` takes it.
+  void start_copy();
+
   void ask_for_tables();
 
   /// Says why the leader's tables cannot be fetched now; a later offer begins
@@ -241,6 +254,22 @@ struct state_replicator_state {
 
   /// Does what is due for tables that travel.
   void look_after_tables();
+
+  // Copies for backups: state_replicator_backup.cpp.
+
+  caf::result<proto::Reply> on_backup(const proto::BackupRequest& x);
+
+  /// Promises a copy that has all that is applied now.
+  proto::Reply begin_backup();
+
+  proto::Reply backup_part(const proto::BackupRequest& x);
+
+  /// Makes the copy that backups wait for, unless one is being made.
+  void copy_for_backups();
+
+  void deliver_to_backups(const copied_tables& x);
+
+  void drop_backups();
 
   /// Trims the log, but for what a copy of the tables needs.
   result<> trim_log();
@@ -322,6 +351,15 @@ struct state_replicator_state {
 
   /// When a part of it was last asked for.
   caf::actor_clock::time_point copy_used;
+
+  /// By the numbers that those who asked for them were told.
+  std::map<uint64_t, backup_copy> backups;
+
+  /// They get the next copy.
+  std::vector<uint64_t> next_backups;
+
+  /// They get the copy that is being made; nobody: it is for members.
+  std::vector<uint64_t> copied_backups;
 
   /// Entries from here on stay in the log; 0: none has to.
   uint64_t keep_from = 0;

@@ -93,6 +93,8 @@ state_replicator_state::on_request(const proto::Request& x) {
       return show_managers();
     case proto::Request::kManager:
       return change_manager(x.manager());
+    case proto::Request::kBackup:
+      return on_backup(x.backup());
     default:
       return refusal(ec::protocol_violation,
                      "the state replicator does not know this request");

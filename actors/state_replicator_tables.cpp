@@ -40,6 +40,10 @@ void state_replicator_state::make_copy() {
             options.group);
   // Whatever the copy will have, the log goes on after it.
   keep_from = store->durable_index() + 1;
+  start_copy();
+}
+
+void state_replicator_state::start_copy() {
   auto copy_tables
     = [](caf::event_based_actor* copier, const std::shared_ptr<tables>& db,
          const std::filesystem::path& dir, const state_replicator_impl& whom) {
@@ -51,12 +55,21 @@ void state_replicator_state::make_copy() {
           result.why = made.error();
         copier->send(whom, std::move(result));
       };
-  self->spawn<caf::detached>(copy_tables, store, options.dir,
-                             caf::actor_cast<state_replicator_impl>(self));
+  auto whom = caf::actor_cast<state_replicator_impl>(self);
+  if (options.threads)
+    self->spawn<caf::detached>(copy_tables, store, options.dir, whom);
+  else
+    self->spawn(copy_tables, store, options.dir, whom);
 }
 
 void state_replicator_state::on_copied(const copied_tables& x) {
   copying = false;
+  if (!copied_backups.empty()) {
+    deliver_to_backups(x);
+    copy_for_backups();
+    return;
+  }
+  copy_for_backups();
   copy = x.copy;
   copy_used = self->clock().now();
   if (copy)
@@ -148,6 +161,7 @@ void state_replicator_state::look_after_tables() {
     copy = nullptr;
     keep_from = 0;
   }
+  drop_backups();
   look_after_intake();
   if (intake && now >= ask_at)
     ask_for_tables();

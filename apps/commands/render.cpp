@@ -84,6 +84,8 @@ std::string reason_text(proto::Reason x) {
       return "its node refused it";
     case proto::NODE_STOPPED:
       return "its node was stopped";
+    case proto::RESTORED:
+      return "the cluster was restored";
     default: // New and completed say nothing that the state does not.
       return {};
   }

@@ -245,4 +245,8 @@ void put_manager(table_view& view, const proto::ManagerRow& x) {
   put_message(view, table::manager, x.name(), x);
 }
 
+void erase_manager(table_view& view, std::string_view name) {
+  view.erase(table::manager, name);
+}
+
 } // namespace coppice

@@ -83,7 +83,7 @@ struct fixture : test_coordinator_fixture<> {
     other->hello.set_member(1);
     other->hello.set_protocol(protocol_version);
     other->hello.set_blank(true);
-    other->hello.add_groups(shard_group(0));
+    other->hello.add_groups(cluster_group);
     front = sys.spawn(fake_directory, other);
     peer_links_options options;
     options.node = "b";
@@ -110,7 +110,7 @@ struct fixture : test_coordinator_fixture<> {
   }
 
   /// The replica of this manager begins.
-  void start_replica() {
+  void start_replica(std::optional<uint64_t> lineage = {}) {
     auto note = [this](peer_link_state& x) {
       if (x.member == 1)
         reachable = x.replica != nullptr;
@@ -120,7 +120,8 @@ struct fixture : test_coordinator_fixture<> {
       return {[note](peer_link_state& x) { note(x); }};
     };
     replicator = sys.spawn(listen, 0);
-    self->send(links, own_replica{shard_group(0), make_replica(), replicator});
+    self->send(links, own_replica{cluster_group, make_replica(), replicator,
+                                  lineage});
     consume_messages();
   }
 
@@ -219,6 +220,33 @@ CAF_TEST(a copy of the own data folder is refused) {
   CAF_REQUIRE(said.has_error());
   CAF_CHECK(said.error().message().find("was its data folder copied")
             != std::string::npos);
+}
+
+CAF_TEST(a manager whose state is of another restore is refused) {
+  other->hello.set_blank(false);
+  other->hello.set_lineage(4);
+  other->replica = make_replica();
+  // Nobody knows yet what the state of this one is.
+  CAF_CHECK(!introduce().has_error());
+  start_replica(5);
+  CAF_CHECK(!reachable);
+  auto said = introduce();
+  CAF_REQUIRE(said.has_error());
+  CAF_CHECK(said.error().message().find("different clusters")
+            != std::string::npos);
+  CAF_CHECK(!reachable);
+}
+
+CAF_TEST(managers of one restore and those without a state are welcome) {
+  other->hello.set_blank(false);
+  other->replica = make_replica();
+  start_replica(5);
+  auto said = introduce();
+  CAF_CHECK(!said.has_error());
+  CAF_CHECK_EQUAL(said.lineage(), 5u);
+  other->hello.set_lineage(5);
+  CAF_CHECK(!introduce().has_error());
+  CAF_CHECK(reachable);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

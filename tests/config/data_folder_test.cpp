@@ -125,4 +125,47 @@ CAF_TEST(an incarnation that cannot be read is refused) {
   }
 }
 
+CAF_TEST(a restore makes a data folder when it is finished and not before) {
+  CAF_CHECK_EQUAL(error_of(check_restorable(dir)), "none");
+  fs::create_directories(dir);
+  write("keeper.lock", "1 2\n");
+  CAF_CHECK_EQUAL(error_of(check_restorable(dir)), "none");
+  auto groups = begin_restore(dir);
+  CAF_REQUIRE(groups);
+  fs::create_directory(groups.value() / "shard-0");
+  CAF_CHECK(member_number(dir, 7));
+  auto unfinished = error_of(create_data_folder(dir));
+  CAF_CHECK(unfinished.find("not finished") != std::string::npos);
+  // After a crash it can be tried again, and then as another manager.
+  CAF_CHECK_EQUAL(error_of(check_restorable(dir)), "none");
+  groups = begin_restore(dir);
+  CAF_REQUIRE(groups);
+  CAF_CHECK(fs::is_empty(groups.value()));
+  CAF_CHECK(member_number(dir, 8));
+  fs::create_directory(groups.value() / "shard-0");
+  CAF_CHECK_EQUAL(error_of(finish_restore(dir)), "none");
+  CAF_CHECK_EQUAL(error_of(check_data_folder(dir)), "none");
+  CAF_CHECK(fs::exists(dir / "groups" / "shard-0"));
+  auto again = error_of(check_restorable(dir));
+  CAF_CHECK(again.find("D' has 'groups' in it") != std::string::npos);
+}
+
+CAF_TEST(a restore that is abandoned leaves a folder that can be used) {
+  fs::create_directories(dir);
+  CAF_REQUIRE(begin_restore(dir));
+  abandon_restore(dir);
+  CAF_CHECK(names().empty());
+  CAF_CHECK_EQUAL(error_of(create_data_folder(dir)), "none");
+}
+
+CAF_TEST(a backup is not restored over what is there) {
+  fs::create_directories(dir);
+  write("incarnation", "1\n");
+  auto refused = error_of(check_restorable(dir));
+  CAF_CHECK(refused.find("has 'incarnation' in it") != std::string::npos);
+  auto file = dir / "incarnation";
+  refused = error_of(check_restorable(file));
+  CAF_CHECK(refused.find("is not a folder") != std::string::npos);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

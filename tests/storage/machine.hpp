@@ -67,8 +67,11 @@ inline std::map<std::string, std::string> dump(const tables& from) {
 /// the test moves.
 class machine {
 public:
-  explicit machine(tables_options options = quick_tables())
-    : options_(options),
+  /// @param where The tables; empty: in a folder of its own.
+  explicit machine(tables_options options = quick_tables(),
+                   std::filesystem::path where = {})
+    : dir_(where.empty() ? folder_.path() / "tables" : std::move(where)),
+      options_(options),
       tables_(unwrap(tables::open(dir(), options))) {
     // nop
   }
@@ -277,7 +280,7 @@ public:
   }
 
   std::filesystem::path dir() const {
-    return folder_.path() / "tables";
+    return dir_;
   }
 
   /// What the next entries say the time is.
@@ -285,6 +288,8 @@ public:
 
 private:
   temp_folder folder_;
+
+  std::filesystem::path dir_;
 
   tables_options options_;
 

@@ -221,6 +221,8 @@ CAF_TEST(the largest row of a task has at most 128 bytes) {
     x.set_incarnation(std::numeric_limits<uint64_t>::max());
     x.set_due_ms(time);
     x.set_cancel_requested(true);
+    x.set_numbered_after(u32_max);
+    x.set_skipped(u32_max);
     CAF_CHECK(x.ByteSizeLong() <= 128);
   }
 }
