@@ -94,9 +94,8 @@ void directory_state::route_named(const std::string& named, proto::Request& x,
   auto group = named.empty() ? std::string{cluster_group} : named;
   auto own = leads.find(group);
   if (own == leads.end() && group != cluster_group) {
-    auto reply = refusal(ec::not_found,
-                         "there is no group " + in_quotes(group)
-                           + "; 'coppice shards' lists them");
+    auto reply = refusal(ec::not_found, "there is no group " + in_quotes(group)
+                                          + "; 'coppice shards' lists them");
     return f(reply);
   }
   if (x.managers().stale() && own != leads.end() && own->second.replicator)

@@ -124,8 +124,8 @@ private:
       return member.as_failure();
     restore_options options;
     options.member = member.value();
-    options.terms = {now_ms(), draw_number(), member.value(),
-                     config_.lease.duration};
+    options.terms
+      = {now_ms(), draw_number(), member.value(), config_.lease.duration};
     options.tables.environment.map_size_bytes = config_.storage.map_size_bytes;
     for (size_t i = 0; i < from_.groups().size(); ++i) {
       auto counts = restore_group(

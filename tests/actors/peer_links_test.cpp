@@ -120,8 +120,8 @@ struct fixture : test_coordinator_fixture<> {
       return {[note](peer_link_state& x) { note(x); }};
     };
     replicator = sys.spawn(listen, 0);
-    self->send(links, own_replica{cluster_group, make_replica(), replicator,
-                                  lineage});
+    self->send(links,
+               own_replica{cluster_group, make_replica(), replicator, lineage});
     consume_messages();
   }
 
