@@ -111,7 +111,7 @@ CAF_TEST(who asked a leader that is lost is answered at once) {
   auto writing = request<proto::Reply>(front, submission(noop("bank")));
   CAF_CHECK_EQUAL(state->asked.size(), 2u);
   CAF_CHECK(!reading->value && !writing->value);
-  tell(nullptr);
+  tell({});
   CAF_CHECK_EQUAL(need(reading).error().code(), number(ec::not_leader));
   // It may have been accepted.
   auto said = need(writing);

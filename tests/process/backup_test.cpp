@@ -293,18 +293,8 @@ CAF_TEST(three managers are restored from one of them) {
   CAF_CHECK(contains(said.out, "start the other managers"));
   cluster.start();
   c = cluster.connect_to_all();
-  auto voters = [&] {
-    proto::Request request;
-    request.mutable_managers();
-    auto reply = ask(*c, request);
-    auto& xs = reply.managers().managers();
-    return std::count_if(xs.begin(), xs.end(), [](auto& x) {
-      return x.connected()
-             && (x.role() == proto::Manager::VOTER
-                 || x.role() == proto::Manager::LEADER);
-    });
-  };
-  CAF_CHECK(eventually([&] { return voters() == 3; }));
+  CAF_CHECK(eventually(
+    [&] { return votes(*c, "a") && votes(*c, "b") && votes(*c, "c"); }));
   for (auto& id : acknowledged)
     CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::SUCCEEDED);
   // They have it, too: the one that was restored is not needed any more.

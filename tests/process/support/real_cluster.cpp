@@ -73,6 +73,26 @@ std::string real_cluster::addresses() const {
   return result;
 }
 
+std::vector<proto::Manager> managers_of(client& c, const std::string& group) {
+  proto::Request request;
+  request.mutable_managers()->set_of_group(group);
+  auto reply = ask(c, request);
+  auto& xs = reply.managers().managers();
+  return {xs.begin(), xs.end()};
+}
+
+bool votes(client& c, const std::string& name) {
+  auto in = [&](const std::string& group) {
+    for (auto& x : managers_of(c, group))
+      if (x.name() == name)
+        return x.connected()
+               && (x.role() == proto::Manager::VOTER
+                   || x.role() == proto::Manager::LEADER);
+    return false;
+  };
+  return in("cluster") && in("shard-0");
+}
+
 proto::TaskSpec noop() {
   proto::TaskSpec x;
   x.set_kind("noop");

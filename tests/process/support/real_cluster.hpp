@@ -41,6 +41,13 @@ struct real_cluster {
   std::vector<std::unique_ptr<real_node>> nodes;
 };
 
+/// Returns what the leader of a group says of all managers.
+std::vector<proto::Manager> managers_of(client& c, const std::string& group);
+
+/// Returns whether the manager *name* is there and votes, in all groups of a
+/// cluster with one shard.
+bool votes(client& c, const std::string& name);
+
 /// Returns the spec of a task that does nothing.
 proto::TaskSpec noop();
 
