@@ -48,11 +48,12 @@ void group_state::start_replicator() {
   if (facts)
     self->send(replicator, *facts);
   if (contacts.links)
-    self->send(
-      contacts.links,
-      own_replica{
-        options.replicate.group, caf::actor_cast<peer_actor>(replicator),
-        caf::actor_cast<decltype(own_replica::replicator)>(replicator)});
+    self->send(contacts.links,
+               own_replica{
+                 options.replicate.group,
+                 caf::actor_cast<peer_actor>(replicator),
+                 caf::actor_cast<decltype(own_replica::replicator)>(replicator),
+                 is_cluster() ? lineage() : std::nullopt});
   tell_directory();
 }
 
