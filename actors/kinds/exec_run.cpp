@@ -84,7 +84,13 @@ void exec_run_state::init(exec_settings xs, run_observer to, run_start what) {
 
 result<> exec_run_state::prepare() {
   std::error_code err;
-  std::filesystem::create_directories(start.folder, err);
+  // The worker removes the folder of an earlier attempt, and of the task if
+  // that is empty then, perhaps this very moment: in the midst of making.
+  for (auto tries = 0; tries < 100; ++tries) {
+    std::filesystem::create_directories(start.folder, err);
+    if (err != std::errc::no_such_file_or_directory)
+      break;
+  }
   if (err)
     return error{ec::system_failure,
                  "cannot make " + start.folder.string() + ": " + err.message()};
