@@ -42,6 +42,8 @@ struct directory_options {
   bool is_manager = true;
   /// Stops this node; called once for each request to stop.
   std::function<void()> stop;
+  /// `cluster.shards`: how many there are going to be, at least 1.
+  uint32_t shards = 1;
 };
 
 /// The state of the DIRECTORY: the handles of whoever answers, here and at the

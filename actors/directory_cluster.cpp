@@ -71,14 +71,15 @@ void directory_state::bind(const lead_info& to, const proto::BindRequest& x,
   product.set_name(x.product());
   product.set_shard(x.shard());
   product.set_rebind(!x.keep());
-  if (x.keep()) {
-    auto shards = shard_count();
-    if (shards == 0) {
-      auto reply = refusal(ec::not_leader, "the first shard is being made");
-      return f(reply);
-    }
-    product.set_shard(first_shard(x.product(), shards));
+  auto known = shard_count();
+  // A moment after the first start; who asks tries it again.
+  if (known < options.shards && (x.keep() || x.shard() >= known)) {
+    auto reply = refusal(ec::not_leader,
+                         "shard " + std::to_string(known) + " is being made");
+    return f(reply);
   }
+  if (x.keep())
+    product.set_shard(first_shard(x.product(), known));
   self->request(to.replicator, caf::infinite, std::move(command))
     .then(
       [f](const proto::Outcome& outcome) {

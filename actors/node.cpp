@@ -114,6 +114,7 @@ public:
     options.managers = address_list(config_.worker.managers);
     options.is_manager = config_.node.roles.manager;
     options.stop = [] { ::kill(::getpid(), SIGTERM); };
+    options.shards = config_.cluster.shards;
     directory_ = sys_.spawn(directory, options);
     watch(directory_);
     if (config_.node.roles.manager)

@@ -154,3 +154,38 @@ CAF_TEST(a group that is not there is no question of who leads) {
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
+
+namespace {
+
+/// A second shard is about to be made.
+struct young_fixture : manager_fixture {
+  young_fixture() {
+    shards = 2;
+    start();
+  }
+
+  proto::Reply bind(uint32_t shard) {
+    proto::Request x;
+    x.mutable_bind()->set_product("bank");
+    x.mutable_bind()->set_shard(shard);
+    return ask(x);
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(young_directory_tests, young_fixture)
+
+CAF_TEST(who comes before all shards are made is asked to come again) {
+  CAF_CHECK_EQUAL(bind(1).error().code(), number(ec::not_leader));
+  auto said = ask(submission(noop("new")));
+  CAF_REQUIRE_EQUAL(said.submit().items_size(), 1);
+  CAF_CHECK_EQUAL(said.submit().items(0).error().code(),
+                  number(ec::not_leader));
+  CAF_CHECK_EQUAL(bind(2).error().code(), number(ec::not_leader));
+  CAF_CHECK(!bind(0).has_error());
+  auto known = ask(submission(noop("bank")));
+  CAF_CHECK(!known.submit().items(0).has_error());
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

@@ -103,7 +103,8 @@ struct manager_fixture : test_coordinator_fixture<> {
     scheduler = sys.spawn(job_scheduler, scheduler_options, store, replicator,
                           local_task_tracker_actor{tracker});
     auto count = [this] { ++stops; };
-    front = sys.spawn(directory, directory_options{"m1", "m1:1", true, count});
+    front = sys.spawn(directory,
+                      directory_options{"m1", "m1:1", true, count, shards});
     self->send(front, lead_info{shard_group(0), scheduler, tracker, replicator,
                                 nullptr, 1, true});
     self->send(
@@ -333,6 +334,9 @@ struct manager_fixture : test_coordinator_fixture<> {
   std::shared_ptr<breakable_disk> cluster_disk;
   std::shared_ptr<tables> store;
   std::shared_ptr<tables> cluster_store;
+  /// `cluster.shards`; there is one.
+  uint32_t shards = 1;
+
   state_replicator_options replicator_options;
   job_scheduler_options scheduler_options;
   task_tracker_options tracker_options;
