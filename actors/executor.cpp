@@ -3,6 +3,7 @@
 
 #include "actors/executor.hpp"
 
+#include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 #include "runtime/task/kind_table.hpp"
 
@@ -37,6 +38,7 @@ void executor_state::init(executor_options xs, executor_managers ms_) {
   if (!options.pool)
     options.pool = std::make_shared<slot_pool>(options.slots);
   options.pool->join();
+  pauses = {options.backoff_min, options.backoff_max};
   rng.seed(options.seed != 0 ? options.seed : std::random_device{}());
   paths.data_dir = options.data_dir;
   retire_attempt_folders(paths);
@@ -110,7 +112,7 @@ void executor_state::on_exit(const caf::exit_msg& x) {
   stopping = true;
   stop_reason = x.reason;
   stop_deadline = now + options.term_grace + options.stop_slack;
-  log::info("{} stops, {} attempts run", name, live.size());
+  log::info("{} stops, {} attempts run", label(), live.size());
   std::vector<attempt_key> keys;
   for (auto& [key, unused] : live)
     keys.push_back(key);
@@ -139,13 +141,17 @@ void executor_state::prune_logs() {
         xs.erase(std::remove_if(xs.begin(), xs.end(), runs), xs.end());
         if (xs.empty())
           return;
-        log::debug("{} removes the output of {} attempts", name, xs.size());
+        log::debug("{} removes the output of {} attempts", label(), xs.size());
         self->send(files, remove_logs{std::move(xs)});
       },
-      [](const caf::error& why) {
-        log::warn("executor cannot look through its output: {}",
+      [this](const caf::error& why) {
+        log::warn("{} cannot look through its output: {}", label(),
                   caf::to_string(why));
       });
+}
+
+std::string executor_state::label() const {
+  return "executor of " + shard_group(options.shard);
 }
 
 void executor_state::quit_if_done(time_point now) {
@@ -158,7 +164,7 @@ void executor_state::quit_if_done(time_point now) {
   if (!told && !waited && now < stop_deadline)
     return;
   if (!live.empty())
-    log::warn("{} quits while {} attempts still run", name, live.size());
+    log::warn("{} quits while {} attempts still run", label(), live.size());
   leave_words();
   self->quit(stop_reason);
 }
@@ -170,7 +176,7 @@ void executor_state::leave_words() {
     return;
   log::info("{} leaves the ends of {} attempts to its next start: no manager "
             "has acknowledged them",
-            name, words.size());
+            label(), words.size());
   leave_last_words(paths.data_dir, words);
 }
 

@@ -11,6 +11,7 @@
 #include "actors/task_run.hpp"
 #include "runtime/task/attempt_table.hpp"
 #include "runtime/task/checkpoint_transfer.hpp"
+#include "runtime/task/search_pauses.hpp"
 #include "runtime/task/task_context.hpp"
 
 #include <caf/actor_addr.hpp>
@@ -51,7 +52,7 @@ using executor_actor = worker_actor::extend<caf::reacts_to<directory_actor>,
 
 /// An attempt that lives on this node, from its assignment until nothing of it
 /// runs any more and its end is known.
-struct live_attempt {
+struct held_attempt {
   std::shared_ptr<const proto::TaskSpec> spec;
   /// Null until it starts, and for sleepers.
   run_control_ptr control;
@@ -98,7 +99,7 @@ struct executor_state {
 
   using time_point = caf::actor_clock::time_point;
 
-  using attempt_map = std::map<attempt_key, live_attempt>;
+  using attempt_map = std::map<attempt_key, held_attempt>;
 
   enum class phase { searching, greeting, connected };
 
@@ -182,9 +183,6 @@ struct executor_state {
   /// The same, quickly, as this manager does not lead.
   void look_further(const std::string& why);
 
-  /// Returns how long to wait after another failure.
-  ms next_pause();
-
   void forget_handles();
 
   /// Has news told soon, with all other news of this turn.
@@ -243,7 +241,7 @@ struct executor_state {
   void ended(attempt_map::iterator i, proto::FinishCommand::Item end);
 
   /// Reports the end of an attempt.
-  void finish(const attempt_key& key, live_attempt& x,
+  void finish(const attempt_key& key, held_attempt& x,
               proto::FinishCommand::Item end);
 
   /// Forgets an attempt and starts what waits for its end.
@@ -294,6 +292,9 @@ struct executor_state {
 
   ms keepalive_interval() const;
 
+  /// Who it is in the log.
+  std::string label() const;
+
   // -- member variables -------------------------------------------------------
 
   static constexpr const char* name = "executor";
@@ -330,11 +331,8 @@ struct executor_state {
   /// The most that a manager has named.
   uint32_t shards = 1;
 
-  /// Vain tries to connect since the last success.
-  uint32_t failures = 0;
-
-  /// Managers that did not lead, since the last acknowledgement.
-  uint32_t elections = 0;
+  /// Between managers, since the last acknowledgement.
+  search_pauses pauses{options.backoff_min, options.backoff_max};
 
   bool flush_scheduled = false;
 

@@ -69,7 +69,7 @@ void executor_state::on_assignments(const proto::Assignments& x) {
   // Anything else was sent before this connection began, and its manager was
   // told at that time that the attempts never came.
   if (!connected() || x.number() != link.seen + 1) {
-    log::warn("{} refuses assignments {} of an earlier connection", name,
+    log::warn("{} refuses assignments {} of an earlier connection", label(),
               x.number());
     for (auto& it : x.items())
       reject(to_attempt_key(it.ref()), "the assignment came too late");
@@ -313,7 +313,7 @@ void executor_state::abandon_stuck(time_point now) {
     if (!x.give_up_at || now < *x.give_up_at || x.abandoned || x.dropped)
       continue;
     log::warn("{} gives attempt {} up, which does not stop; it keeps its slot",
-              name, to_string(key));
+              label(), to_string(key));
     x.abandoned = true;
     finish(key, x, {});
   }
@@ -329,7 +329,7 @@ void executor_state::stop_unrenewed() {
     if (x.exclusive && !x.dropped)
       keys.push_back(key);
   for (auto& key : keys) {
-    log::warn("{} ends attempt {}: its lease may be over", name,
+    log::warn("{} ends attempt {}: its lease may be over", label(),
               to_string(key));
     drop(key);
   }
@@ -351,7 +351,7 @@ void executor_state::ended(attempt_map::iterator i, item end) {
   erase(i);
 }
 
-void executor_state::finish(const attempt_key& key, live_attempt& x, item end) {
+void executor_state::finish(const attempt_key& key, held_attempt& x, item end) {
   if (x.stop != proto::REASON_UNSPECIFIED) {
     auto status = end.exit_status();
     end = end_of_stopped(x.stop);

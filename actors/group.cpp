@@ -29,6 +29,7 @@ void group_state::init(group_options xs, group_contacts ys,
   log_disk = std::move(log);
   store = std::move(db);
   lead.group = options.replicate.group;
+  options.follow.group = options.accept.group = lead.group;
   start_replicator();
 }
 

@@ -113,7 +113,8 @@ void job_scheduler_state::load_kinds() {
       kinds.add(std::move(kind));
   });
   if (!loaded)
-    log::error("{} cannot read the kinds: {}", name, to_string(loaded.error()));
+    log::error("{} cannot read the kinds: {}", options.group,
+               to_string(loaded.error()));
 }
 
 // -- submit -------------------------------------------------------------------
@@ -420,14 +421,14 @@ void job_scheduler_state::leased(lease_round& round, proto::Outcome& outcome) {
     }
   });
   if (!read)
-    log::error("{} cannot read what it leased: {}", name,
+    log::error("{} cannot read what it leased: {}", options.group,
                to_string(read.error()));
   deliver(out);
 }
 
 void job_scheduler_state::lease_failed(lease_round& round,
                                        const std::string& why) {
-  log::warn("{} could not lease {} tasks and tries again: {}", name,
+  log::warn("{} could not lease {} tasks and tries again: {}", options.group,
             round.picks.size(), why);
   for (auto& pick : round.picks)
     queue.settled(pick.id, false);
@@ -491,7 +492,7 @@ job_scheduler(job_scheduler_impl::stateful_pointer<job_scheduler_state> self,
   auto started = self->state.init(options, std::move(store),
                                   std::move(replicator), std::move(tracker));
   if (!started) {
-    log::error("{} cannot start: {}", self->state.name,
+    log::error("{} cannot start: {}", self->state.options.group,
                to_string(started.error()));
     self->quit(caf::make_error(caf::sec::runtime_error));
     return job_scheduler_impl::behavior_type::make_empty_behavior();

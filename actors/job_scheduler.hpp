@@ -30,6 +30,8 @@ using job_scheduler_impl
 
 /// What the JOB_SCHEDULER is told when it starts.
 struct job_scheduler_options {
+  /// Name of the shard, for people.
+  std::string group = "shard-0";
   /// The largest encoded spec that is accepted.
   size_t max_payload_bytes = size_t{1} << 20;
   /// The most tasks that one command leases.

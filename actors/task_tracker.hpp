@@ -33,6 +33,8 @@ using task_tracker_impl
 
 /// What the TASK_TRACKER is told when it starts.
 struct task_tracker_options {
+  /// Name of the shard, for people.
+  std::string group = "shard-0";
   /// How long the leases of a node live without a report of it.
   std::chrono::milliseconds lease{10'000};
   /// How long a worker may take to stop an attempt.

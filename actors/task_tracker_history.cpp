@@ -30,7 +30,7 @@ void task_tracker_state::sweep() {
     found = walk.step(view, std::max(state_time_ms(view), wall_clock_ms()));
   });
   if (!read) {
-    log::error("{} cannot read what is to be removed: {}", name,
+    log::error("{} cannot read what is to be removed: {}", options.group,
                to_string(read.error()));
     return pause_sweep();
   }
@@ -52,12 +52,12 @@ void task_tracker_state::forget(const history_step& found) {
             forgetting = false;
             if (outcome.has_error()) {
               // Refused, or the lead is lost: who leads then walks by himself.
-              log::debug("{} could not remove ended tasks: {}", name,
+              log::debug("{} could not remove ended tasks: {}", options.group,
                          outcome.error().message());
               walk.restart();
               return pause_sweep();
             }
-            log::debug("{} removed {} tasks that ended long ago", name,
+            log::debug("{} removed {} tasks that ended long ago", options.group,
                        outcome.forget().forgotten());
             if (more)
               self->delayed_send(self, sweep_pace, atom::sweep::value);
