@@ -173,10 +173,12 @@ proto::Reply directory_state::not_leader(const std::string& group) const {
 void directory_state::ask(const std::string& group, proto::Request x,
                           reply_handler f) {
   auto lead = leads.find(group);
-  if (lead != leads.end() && lead->second.leads)
+  if (x.stale() && lead != leads.end() && lead->second.replicator)
+    return deliver(lead->second.replicator, std::move(x), std::move(f));
+  if (lead != leads.end() && lead->second.leads && !x.stale())
     return ask_here(lead->second, std::move(x), std::move(f));
   auto other = leaders.find(group);
-  if (other != leaders.end() && other->second.directory)
+  if (other != leaders.end() && other->second.directory && !x.stale())
     return ask_other(other->second, std::move(x), std::move(f));
   auto reply = not_leader(group);
   f(reply);

@@ -50,6 +50,12 @@ struct directory_state::gathering {
 };
 
 void directory_state::route(proto::Request& x, const reply_handler& f) {
+  if (x.stale() && !x.has_list() && !x.has_get() && !x.has_managers()) {
+    auto reply
+      = refusal(ec::invalid_argument,
+                "only tasks and managers can be read from any manager");
+    return f(reply);
+  }
   switch (x.kind_case()) {
     case proto::Request::kSubmit:
       return submit(*x.mutable_submit(), f);
@@ -98,8 +104,6 @@ void directory_state::route_named(const std::string& named, proto::Request& x,
                                           + "; 'coppice shards' lists them");
     return f(reply);
   }
-  if (x.managers().stale() && own != leads.end() && own->second.replicator)
-    return deliver(own->second.replicator, std::move(x), f);
   ask(group, std::move(x), f);
 }
 
@@ -128,7 +132,7 @@ void directory_state::route_ids(proto::Request& x, const reply_handler& f) {
     auto reply = not_leader(cluster_group);
     return f(reply);
   }
-  if (missing.numbers_size() == 0)
+  if (missing.numbers_size() == 0 || x.stale())
     return ask_parts(std::move(x), known, f);
   // This manager's tables may be a little behind.
   ask(cluster_group, std::move(wanted),
@@ -199,20 +203,23 @@ void directory_state::route_list(proto::Request& x, const reply_handler& f) {
   };
   if (x.list().product().empty())
     return ask_all(all_shards(), x, merge, f);
+  auto list = [this, x, merge, f](proto::Reply& reply) {
+    if (reply.has_error())
+      return f(reply);
+    product_map known;
+    learn(known, reply.products());
+    if (!known.empty())
+      return ask_all(shards_of(known.begin()->second), x, merge, f);
+    proto::Reply nothing;
+    nothing.mutable_list();
+    f(nothing);
+  };
   proto::Request wanted;
   wanted.mutable_products()->add_names(x.list().product());
-  ask(cluster_group, std::move(wanted),
-      [this, x, merge, f](proto::Reply& reply) {
-        if (reply.has_error())
-          return f(reply);
-        product_map known;
-        learn(known, reply.products());
-        if (!known.empty())
-          return ask_all(shards_of(known.begin()->second), x, merge, f);
-        proto::Reply nothing;
-        nothing.mutable_list();
-        f(nothing);
-      });
+  if (!x.stale())
+    return ask(cluster_group, std::move(wanted), list);
+  auto reply = products(wanted.products());
+  list(reply);
 }
 
 } // namespace coppice

@@ -204,6 +204,9 @@ struct state_replicator_state {
   /// Takes note of an entry that may change the roster.
   void note_roster(const proto::Entry& x);
 
+  /// Answers from this manager's tables, whoever leads.
+  proto::Reply stale_tasks(const proto::Request& x) const;
+
   proto::Reply show_managers() const;
 
   caf::result<proto::Reply> change_manager(const proto::ManagerRequest& x);

@@ -3,6 +3,7 @@
 
 #include "actors/replies.hpp"
 #include "actors/state_replicator.hpp"
+#include "actors/task_reads.hpp"
 #include "config/values.hpp"
 #include "runtime/log.hpp"
 #include "storage/consensus/membership.hpp"
@@ -95,10 +96,30 @@ state_replicator_state::on_request(const proto::Request& x) {
       return change_manager(x.manager());
     case proto::Request::kBackup:
       return on_backup(x.backup());
+    case proto::Request::kList:
+    case proto::Request::kGet:
+      return stale_tasks(x);
     default:
       return refusal(ec::protocol_violation,
                      "the state replicator does not know this request");
   }
+}
+
+proto::Reply
+state_replicator_state::stale_tasks(const proto::Request& x) const {
+  auto nothing = [](const task_id&, proto::Task&) {};
+  auto reply = x.has_list() ? list_reply(*store, x.list(), nothing)
+                            : get_reply(*store, x.get(), nothing);
+  auto complete = member->complete_at();
+  if (member->current_role() == role::leader)
+    reply.set_age_ms(0);
+  else if (!complete)
+    reply.set_age_ms(-1);
+  else
+    reply.set_age_ms(std::chrono::duration_cast<std::chrono::milliseconds>(
+                       self->clock().now() - *complete)
+                       .count());
+  return reply;
 }
 
 proto::Reply state_replicator_state::show_managers() const {

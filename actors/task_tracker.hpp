@@ -8,6 +8,7 @@
 #include "runtime/task/lease_book.hpp"
 #include "storage/history_walk.hpp"
 #include "storage/tables.hpp"
+#include "storage/task_query.hpp"
 
 #include <caf/actor_clock.hpp>
 #include <caf/response_promise.hpp>
@@ -73,10 +74,6 @@ struct task_tracker_state {
 
   using outcome_handler = std::function<void(proto::Outcome&)>;
 
-  /// Writes what a table says into a reply.
-  using table_reader
-    = std::function<result<>(const table_view&, proto::Reply&)>;
-
   /// Writes what an outcome says into a reply.
   using change_reader = std::function<void(proto::Outcome&, proto::Reply&)>;
 
@@ -123,10 +120,6 @@ struct task_tracker_state {
   // -- handlers: clients (task_tracker_clients.cpp) ---------------------------
 
   caf::result<proto::Reply> on_request(proto::Request& x);
-
-  proto::Reply list(const proto::ListRequest& x);
-
-  proto::Reply get(const proto::GetRequest& x);
 
   proto::Reply explain(const proto::ExplainRequest& x);
 
@@ -207,8 +200,8 @@ struct task_tracker_state {
 
   // -- parts: clients ---------------------------------------------------------
 
-  /// Answers from the tables, or says why not.
-  proto::Reply read(const table_reader& f);
+  /// Returns what adds to tasks how far they are.
+  task_amendment live_amendment() const;
 
   /// Proposes *x* and answers with what *f* makes of the outcome, or with its
   /// error.

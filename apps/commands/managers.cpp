@@ -21,18 +21,14 @@ void declare_group(po::options_description& x) {
 // -- managers -----------------------------------------------------------------
 
 void declare_list(po::options_description& x) {
-  x.add_options()("json", "print one JSON object a line")(
-    "stale", "ask the manager at hand what it knows, and not the leader: when "
-             "there is none");
+  x.add_options()("json", "print one JSON object a line")("stale", stale_help);
   declare_group(x);
 }
 
-exit_code show(context& ctx, bool json, const proto::ManagersRequest& what) {
-  proto::Request request;
-  *request.mutable_managers() = what;
+exit_code show(context& ctx, bool json, const proto::Request& request) {
   proto::Reply reply;
   auto code = exit_code::success;
-  if (!ctx.ask(std::move(request), reply, code))
+  if (!ctx.ask(request, reply, code))
     return code;
   if (json) {
     for (auto& x : reply.managers().managers())
@@ -46,9 +42,9 @@ exit_code show(context& ctx, bool json, const proto::ManagersRequest& what) {
 result<action> prepare_list(const arguments& args) {
   if (auto okay = expect_words(args, 0, 0, ""); !okay)
     return okay.error();
-  proto::ManagersRequest what;
+  proto::Request what;
   what.set_stale(args.has("stale"));
-  what.set_of_group(args.text("group"));
+  what.mutable_managers()->set_of_group(args.text("group"));
   return action{[json = args.has("json"), what](context& ctx) {
     return show(ctx, json, what);
   }};

@@ -31,6 +31,7 @@ void add_id(proto::Request& to, const proto::Request& whole,
   switch (whole.kind_case()) {
     case proto::Request::kGet:
       to.mutable_get()->set_full(whole.get().full());
+      to.set_stale(whole.stale());
       return to.mutable_get()->add_ids(id);
     case proto::Request::kCancel:
       return to.mutable_cancel()->add_ids(id);
@@ -77,6 +78,17 @@ std::optional<proto::Reply> first_refusal(std::vector<proto::Reply>& xs) {
     if (x.has_error())
       return std::move(x);
   return std::nullopt;
+}
+
+/// Makes the whole answer as old as its oldest part; unknown is the oldest.
+void note_age(proto::Reply& to, const proto::Reply& part) {
+  if (!part.has_age_ms())
+    return;
+  auto known = to.has_age_ms() ? to.age_ms() : 0;
+  auto oldest = known < 0 || part.age_ms() < 0
+                  ? int64_t{-1}
+                  : std::max<int64_t>(known, part.age_ms());
+  to.set_age_ms(oldest);
 }
 
 task_id id_of(const std::string& text) {
@@ -138,6 +150,7 @@ scatter(const proto::Request& x, const shard_finder& find, proto::Reply& out) {
 
 void gather(const shard_request& part, proto::Reply&& answer,
             proto::Reply& out) {
+  note_age(out, answer);
   if (answer.has_error()) {
     if (!out.has_retry())
       *out.mutable_error() = answer.error();
@@ -164,6 +177,7 @@ proto::Reply merge_lists(std::vector<proto::Reply> answers, uint32_t limit) {
   std::optional<task_id> end;
   std::vector<std::pair<task_id, proto::Task*>> tasks;
   for (auto& x : answers) {
+    note_age(result, x);
     for (auto& task : *x.mutable_list()->mutable_tasks())
       tasks.emplace_back(id_of(task.id()), &task);
     if (!x.list().next().empty()) {

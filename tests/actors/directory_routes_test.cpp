@@ -106,6 +106,24 @@ CAF_TEST(what another manager passed on is not passed on again) {
   CAF_CHECK(state->asked.empty());
 }
 
+CAF_TEST(any manager answers from its own tables if it is asked to) {
+  auto x = list();
+  x.set_stale(true);
+  auto said = ask(x);
+  CAF_CHECK(said.has_list());
+  CAF_CHECK(said.has_age_ms());
+  proto::Request get;
+  get.set_stale(true);
+  get.mutable_get()->add_ids("7.1.1");
+  said = ask(get);
+  CAF_REQUIRE_EQUAL(said.get().items_size(), 1);
+  CAF_CHECK_EQUAL(said.get().items(0).error().code(), number(ec::not_found));
+  CAF_CHECK(state->asked.empty());
+  auto change = submission(noop("bank"));
+  change.set_stale(true);
+  CAF_CHECK_EQUAL(ask(change).error().code(), number(ec::invalid_argument));
+}
+
 CAF_TEST(who asked a leader that is lost is answered at once) {
   auto reading = request<proto::Reply>(front, list());
   auto writing = request<proto::Reply>(front, submission(noop("bank")));

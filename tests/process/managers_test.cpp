@@ -152,6 +152,40 @@ CAF_TEST(managers are added and removed while work goes on) {
   check_all();
 }
 
+CAF_TEST(any manager says what it knows when nobody leads) {
+  begin();
+  auto id = *acknowledged.begin();
+  CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::SUCCEEDED);
+  auto& last = other_than(leader());
+  auto ask = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--connect", last.address(), "--patience=1s"});
+    return run_coppice(words);
+  };
+  auto knows = [&] {
+    auto said = ask({"task", id, "--stale"});
+    return said.code == 0 && contains(said.out, "state      succeeded")
+           && contains(said.err, " ago, when this manager last heard");
+  };
+  CAF_CHECK(eventually(knows));
+  for (auto& x : nodes)
+    if (x.get() != &last)
+      x->kill_both();
+  CAF_CHECK_EQUAL(ask({"task", id}).code, 4);
+  CAF_CHECK(knows());
+  auto said = ask({"tasks", "--stale", "--all"});
+  CAF_CHECK_EQUAL(said.code, 0);
+  for (auto& x : acknowledged)
+    CAF_CHECK(contains(said.out, x + " "));
+  said = ask({"tasks", "--stale", "--product", "nothing"});
+  CAF_CHECK_EQUAL(said.code, 0);
+  last.kill_both();
+  last.start();
+  CAF_CHECK(eventually([&] {
+    return contains(ask({"task", id, "--stale"}).err,
+                    "has heard of no leader since it started");
+  }));
+}
+
 CAF_TEST(a change that makes no sense is refused) {
   begin();
   auto said = change({"remove", "nobody"});

@@ -204,3 +204,33 @@ CAF_TEST(a node is what all shards know of it) {
   CAF_CHECK_EQUAL(x.incarnation(), 11u);
   CAF_CHECK_EQUAL(x.pid(), 1u);
 }
+
+CAF_TEST(what is put together is as old as its oldest part) {
+  auto aged = [](std::initializer_list<int64_t> ages) {
+    std::vector<proto::Reply> answers;
+    for (auto age : ages) {
+      auto& x = answers.emplace_back();
+      x.mutable_list();
+      x.set_age_ms(age);
+    }
+    return merge_lists(std::move(answers), 10);
+  };
+  CAF_CHECK_EQUAL(aged({5, 70, 0}).age_ms(), 70);
+  CAF_CHECK_EQUAL(aged({0, 0}).age_ms(), 0);
+  CAF_CHECK_EQUAL(aged({5, -1, 70}).age_ms(), -1);
+  std::vector<proto::Reply> ageless(2);
+  CAF_CHECK(!merge_lists(std::move(ageless), 10).has_age_ms());
+  proto::Request request;
+  request.set_stale(true);
+  request.mutable_get()->add_ids("1.1.1");
+  proto::Reply whole;
+  auto parts = scatter(
+    request, [](const task_id&) { return std::optional{0u}; }, whole);
+  CAF_REQUIRE_EQUAL(parts.size(), 1u);
+  CAF_CHECK(parts[0].request.stale());
+  proto::Reply answer;
+  answer.mutable_get()->add_items();
+  answer.set_age_ms(7);
+  gather(parts[0], std::move(answer), whole);
+  CAF_CHECK_EQUAL(whole.age_ms(), 7);
+}
