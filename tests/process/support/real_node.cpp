@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +45,8 @@ pid_t start_program(const std::vector<std::string>& argv, int in, int out,
   if (pid != 0)
     return pid;
   ::setpgid(0, 0);
+  // A test that aborts ends nothing. What it has started must not live on.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (net_namespace >= 0 && ::setns(net_namespace, CLONE_NEWNET) != 0)
     ::_exit(126);
   ::dup2(in, 0);
