@@ -46,7 +46,9 @@ void faults::inject(const std::vector<fault>& plan) {
   for (auto& x : plan) {
     progress_.share
       = static_cast<double>(n++) / static_cast<double>(plan.size());
+    progress_.wants_load = true;
     auto loaded = test::eventually([&] { return leases() >= under_load; }, 10s);
+    progress_.wants_load = false;
     pause(std::chrono::milliseconds{random(300)});
     inject(x, loaded);
     world_.diary.info("fault {} of {} is over", n, plan.size());

@@ -52,7 +52,7 @@ void load::submit_all(client& c) {
   auto share = [&] {
     return static_cast<double>(history_.tasks.size()) / options.tasks;
   };
-  while (share() < 1) {
+  while (share() < 1 || !faults_.over) {
     std::vector<proto::TaskSpec> batch;
     for (auto n = 1 + rng_() % 20; n > 0; --n)
       batch.push_back(make_spec());
@@ -66,7 +66,7 @@ void load::submit_all(client& c) {
     if (options.shards > 1 && rng_() % 8 == 0)
       bind(c, some_product(), rng_() % static_cast<uint32_t>(options.shards));
     // Paced by the faults, so that each of them meets live tasks.
-    while (!faults_.over && share() > faults_.share + 0.08)
+    while (faults_.may_wait(share()))
       std::this_thread::sleep_for(5ms);
   }
 }
@@ -79,7 +79,7 @@ proto::TaskSpec load::make_spec() {
   x.mutable_retry()->set_attempts(1'000);
   x.mutable_retry()->mutable_backoff()->set_nanos(10'000'000);
   x.mutable_retry()->mutable_max_backoff()->set_nanos(200'000'000);
-  auto ms = 10 + static_cast<int>(rng_() % 491);
+  auto ms = 50 + static_cast<int>(rng_() % 751);
   x.mutable_sleep()->mutable_duration()->set_nanos(ms * 1'000'000);
   x.mutable_sleep()->set_journal(world_.journal_file().string());
   return x;

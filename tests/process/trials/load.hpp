@@ -18,7 +18,13 @@ namespace coppice::trial {
 struct progress_of_faults {
   /// From 0 to 1.
   std::atomic<double> share = 0;
+  /// The next one waits for more live tasks.
+  std::atomic<bool> wants_load = false;
   std::atomic<bool> over = false;
+
+  bool may_wait(double share_of_load) const {
+    return !over && !wants_load && share_of_load > share + 0.08;
+  }
 };
 
 /// One client that submits tasks from a thread of its own, cancels and retries
