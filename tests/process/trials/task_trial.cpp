@@ -72,7 +72,8 @@ bool run(const trial_options& options) {
     = std::chrono::duration<double>(clock_type::now() - begun).count();
   auto good = true;
   auto own = faults_of_trial(options, trouble.done(), found);
-  for (auto& list : {said.faults, trouble.done().faults, found.faults, own})
+  for (auto& list :
+       {said.faults, trouble.done().faults, found.faults, all.crashes(), own})
     for (auto& fault : list) {
       std::printf("FAULT: %s\n", fault.c_str());
       good = false;

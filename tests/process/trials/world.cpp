@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 
 namespace coppice::trial {
 
@@ -91,6 +92,22 @@ bool world::is_whole(client& c) const {
   auto n = std::count_if(xs.begin(), xs.end(),
                          [](auto& x) { return x.connected(); });
   return n == options.workers;
+}
+
+std::vector<std::string> world::crashes() const {
+  std::vector<std::string> result;
+  auto look = [&](const real_node& x) {
+    std::istringstream log{x.log()};
+    for (std::string line; std::getline(log, line);)
+      if (line.find("node ended") != std::string::npos
+          && line.find("signal 9") == std::string::npos)
+        result.push_back(x.name() + ": " + line);
+  };
+  for (auto& x : cluster.nodes)
+    look(*x);
+  for (auto& x : workers)
+    look(*x);
+  return result;
 }
 
 std::vector<proto::Node> nodes_of(client& c) {

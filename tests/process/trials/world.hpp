@@ -39,6 +39,9 @@ public:
   /// groups, and all workers are there.
   bool is_whole(client& c) const;
 
+  /// Returns what the logs say of nodes that ended though nobody killed them.
+  std::vector<std::string> crashes() const;
+
   trial_options options;
   test::temp_folder folder;
   /// Says when what was done, in the way of the logs of the nodes beside it.
