@@ -99,7 +99,12 @@ void directory_state::route_named(const std::string& named, proto::Request& x,
                                   const reply_handler& f) {
   auto group = named.empty() ? std::string{cluster_group} : named;
   auto own = leads.find(group);
-  if (own == leads.end() && group != cluster_group) {
+  // Who does not know the shards (yet) does not know either that it is none.
+  auto shards = shard_count();
+  auto is_group = group == cluster_group || own != leads.end();
+  for (uint32_t i = 0; i < shards && !is_group; ++i)
+    is_group = group == shard_group(i);
+  if (shards > 0 && !is_group) {
     auto reply = refusal(ec::not_found, "there is no group " + in_quotes(group)
                                           + "; 'coppice shards' lists them");
     return f(reply);

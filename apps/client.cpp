@@ -139,11 +139,10 @@ struct client::impl {
     target = turn == 0 ? options.address : options.others[turn - 1];
   }
 
-  /// Turns to another manager if *x* was refused for want of a leader: this one
-  /// may be cut off from the others.
-  void follow(const proto::Reply& x) {
-    if (x.error().code() != static_cast<uint32_t>(ec::not_leader)
-        || options.others.empty())
+  /// Turns to another manager if *x* is the want of a leader: this one may be
+  /// cut off from the others.
+  void follow(const error& x) {
+    if (x.code != ec::not_leader || options.others.empty())
       return;
     try_another();
     connected = false;
@@ -191,8 +190,10 @@ struct client::impl {
       connected = reply.error().code != ec::unreachable;
       return reply.error();
     }
-    follow(reply.value());
-    answered = answered || !passing_problem(reply, *x.request);
+    if (auto problem = passing_problem(reply, *x.request))
+      follow(*problem);
+    else
+      answered = true;
     return reply;
   }
 

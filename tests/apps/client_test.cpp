@@ -238,6 +238,35 @@ CAF_TEST(a batch of which a part is in doubt is submitted again) {
   CAF_CHECK_EQUAL(asked.load(), 2);
 }
 
+CAF_TEST(a manager that is cut off from the leader of one shard is left) {
+  std::atomic<int> asked{0};
+  // It answers, but for a part only, and will not do better.
+  fake_node cut_off{[&asked](const proto::Request&) {
+    ++asked;
+    proto::Reply reply;
+    reply.mutable_submit()->add_items()->set_id("1.1.1");
+    reply.mutable_submit()->add_items()->mutable_error()->set_code(
+      static_cast<uint32_t>(ec::not_leader));
+    return reply;
+  }};
+  fake_node other{[](const proto::Request&) {
+    proto::Reply reply;
+    reply.mutable_submit()->add_items()->set_id("1.1.1");
+    reply.mutable_submit()->add_items()->set_id("2.1.1");
+    return reply;
+  }};
+  auto options = quick(cut_off.port());
+  options.others = {{"127.0.0.1", other.port()}};
+  client x{options};
+  proto::Request request;
+  request.mutable_submit()->add_specs();
+  request.mutable_submit()->add_specs();
+  auto reply = x.ask(request);
+  CAF_REQUIRE(reply);
+  CAF_CHECK_EQUAL(reply.value().submit().items(1).id(), "2.1.1");
+  CAF_CHECK_EQUAL(asked.load(), 1);
+}
+
 CAF_TEST(a node that dies in the middle is asked again when it is back) {
   test::event asked;
   auto node = std::make_unique<fake_node>([&asked](const proto::Request& x) {

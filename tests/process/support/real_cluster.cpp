@@ -8,12 +8,14 @@
 namespace coppice::test {
 
 real_cluster::real_cluster(std::map<std::string, std::string> xs,
-                           const std::vector<std::string>& names)
+                           const std::vector<std::string>& names, network* net)
   : settings(std::move(xs)) {
   settings.try_emplace("worker.slots", "8");
   std::string managers;
   for (auto& name : names) {
-    nodes.push_back(std::make_unique<real_node>(folder.path(), name, settings));
+    nodes.push_back(
+      std::make_unique<real_node>(folder.path(), name, settings, COPPICE_BINARY,
+                                  net ? net->add() : node_place{}));
     managers
       += (managers.empty() ? "" : ",") + name + "=" + nodes.back()->address();
   }
@@ -38,7 +40,7 @@ void real_cluster::start() {
 std::unique_ptr<client> real_cluster::connect_to_all() {
   std::vector<host_port> others;
   for (size_t i = 1; i < nodes.size(); ++i)
-    others.push_back({"127.0.0.1", nodes[i]->port()});
+    others.push_back(nodes[i]->listens_at());
   return connect(*nodes[0], std::move(others));
 }
 

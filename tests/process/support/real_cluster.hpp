@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "tests/process/support/network.hpp"
 #include "tests/process/support/real_node.hpp"
 
 #include <map>
@@ -15,9 +16,12 @@ namespace coppice::test {
 /// Real managers, by default a, b and c, each a worker as well.
 struct real_cluster {
   /// @param settings Options of all of them.
+  /// @param net Where each of them is a host, and which outlives them; null:
+  /// all
+  ///            are on loopback.
   explicit real_cluster(std::map<std::string, std::string> settings = {},
-                        const std::vector<std::string>& names
-                        = {"a", "b", "c"});
+                        const std::vector<std::string>& names = {"a", "b", "c"},
+                        network* net = nullptr);
 
   /// Adds a manager that is told of the others, and starts none.
   real_node& add(const std::string& name);

@@ -5,6 +5,7 @@
 
 #include "runtime/launch/unique_fd.hpp"
 #include "tests/process/support/real_node.hpp"
+#include "tests/process/support/user_namespace.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -28,20 +29,6 @@ std::string failed(const std::string& what) {
   return what + ": " + std::strerror(errno);
 }
 
-/// Becomes root of a user namespace of its own, who may mount there.
-std::string enter_user_namespace() {
-  auto uid = ::geteuid();
-  auto gid = ::getegid();
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
-    return failed("no user namespace");
-  std::ofstream{"/proc/self/setgroups"} << "deny";
-  std::ofstream uids{"/proc/self/uid_map"};
-  uids << "0 " << uid << " 1" << std::flush;
-  std::ofstream gids{"/proc/self/gid_map"};
-  gids << "0 " << gid << " 1" << std::flush;
-  return uids && gids ? std::string{} : failed("no user in its namespace");
-}
-
 std::string mount_disk(const fs::path& where, uint64_t bytes) {
   auto options = "mode=700,size=" + std::to_string(bytes);
   auto rc = ::mount("small", where.c_str(), "tmpfs", 0, options.c_str());
@@ -51,9 +38,8 @@ std::string mount_disk(const fs::path& where, uint64_t bytes) {
 } // namespace
 
 std::string allow_mounts() {
-  if (::unshare(CLONE_NEWNS) != 0)
-    if (auto why = enter_user_namespace(); !why.empty())
-      return why;
+  if (auto why = enter_namespaces(CLONE_NEWNS); !why.empty())
+    return why;
   // What is mounted here must not be seen outside.
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return failed("no mounts of its own");
