@@ -119,7 +119,7 @@ private:
   milliseconds recover() {
     constexpr auto patience = milliseconds{10'000};
     world_.heal();
-    recovery way{world_};
+    recovery way{world_, true};
     auto begin = world_.now;
     while (world_.now - begin < patience) {
       world_.run_for(milliseconds{20});

@@ -14,18 +14,21 @@ namespace coppice::test {
 /// takes an op, and all get the same.
 class recovery {
 public:
-  explicit recovery(world& x) : world_(&x) {
+  /// @param retires Whether who is not in the group is switched off; else all
+  ///        are to be taken in.
+  recovery(world& x, bool retires) : world_(&x), retires_(retires) {
     // nop
   }
 
   /// Looks again, some time after the last look.
   /// @returns Whether the group has recovered.
   bool look() {
-    world_->retire_outsiders();
+    if (retires_)
+      world_->retire_outsiders();
     took_op_ = took_op_ || (asked_ && acknowledged() > before_);
     if (!took_op_)
       ask();
-    return took_op_ && world_->converged();
+    return took_op_ && world_->converged() && (retires_ || world_->all_vote());
   }
 
   /// Says what it waits for, for people.
@@ -51,6 +54,7 @@ private:
   }
 
   world* world_;
+  bool retires_;
   std::optional<time_point> asked_;
   size_t before_ = 0;
   bool took_op_ = false;

@@ -267,6 +267,17 @@ public:
     });
   }
 
+  /// Returns whether all votes count, as the leader says.
+  bool all_vote() {
+    auto* leader = ready_leader();
+    if (!leader)
+      return false;
+    auto xs = leader->aut->members().value();
+    return xs.size() == members_.size()
+           && std::all_of(xs.begin(), xs.end(),
+                          [](const member_record& x) { return x.votes; });
+  }
+
   /// Switches off who is no longer in the group, as its operator would.
   void retire_outsiders() {
     auto* leader = ready_leader();
