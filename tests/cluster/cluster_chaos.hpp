@@ -87,11 +87,13 @@ private:
     auto mishaps = draw_mishaps(chance_);
     // Each group can take a machine down.
     mishaps.power_cut /= 4;
-    aut_.letters.set(weather);
     for (auto& x : aut_.groups) {
       x.aut.network.set(weather);
       x.aut.trouble = mishaps;
     }
+    // What is under way for long meets products that have moved.
+    weather.late_permille = 100 + chance_.below(400);
+    aut_.letters.set(weather);
   }
 
   void happen() {

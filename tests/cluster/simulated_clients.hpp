@@ -82,7 +82,7 @@ private:
   };
 
   milliseconds pause() {
-    return chance_->between(milliseconds{20}, milliseconds{500});
+    return chance_->between(milliseconds{10}, milliseconds{400});
   }
 
   uint64_t self_;

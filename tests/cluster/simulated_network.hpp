@@ -50,6 +50,7 @@ struct weather {
   uint32_t lost_permille = 0;
   uint32_t doubled_permille = 0;
   /// Most messages take up to *delay*, some up to *late*: they overtake.
+  uint32_t late_permille = 100;
   milliseconds delay{2};
   milliseconds late{2};
 };
@@ -126,7 +127,8 @@ private:
   };
 
   void deliver(Message x, time_point now) {
-    auto most = chance_->permille(100) ? weather_.late : weather_.delay;
+    auto most = chance_->permille(weather_.late_permille) ? weather_.late
+                                                          : weather_.delay;
     auto arrival = now + chance_->between(milliseconds{1}, most);
     auto to = x.to;
     inboxes_[to].push({arrival, ++number_, std::move(x)});

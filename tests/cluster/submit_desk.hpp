@@ -4,6 +4,7 @@
 #pragma once
 
 #include "runtime/task/product_route.hpp"
+#include "tests/cluster/invariants.hpp"
 #include "tests/cluster/letter.hpp"
 
 #include <cstdint>
@@ -75,6 +76,7 @@ private:
     proto::SubmitCommand::Item item;
     std::optional<submit_trip> way;
     shard_visit visit; ///< Where it is.
+    size_t questions = 0;
   };
 
   static void learn(trip& x, proto::ProductRow row) {
@@ -98,6 +100,9 @@ private:
       y.question.mutable_product()->set_name(x.item.product());
     }
     y.number = ++questions_;
+    // No product moves so often.
+    if (++x.questions > 200)
+      throw violation{"a submit finds no shard"};
     trips_.emplace(y.number, std::move(x));
     around_.ask(std::move(y));
   }
