@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "actors/job_scheduler.hpp"
+
 #include "actors/replies.hpp"
 #include "runtime/log.hpp"
 #include "runtime/task/explain.hpp"

@@ -7,6 +7,7 @@
 #include "storage/state_machine/state_machine.hpp"
 #include "storage/tables.hpp"
 #include "storage/task_tables.hpp"
+#include "tests/storage/table_dump.hpp"
 #include "tests/support/temp_folder.hpp"
 
 #include <filesystem>
@@ -46,21 +47,8 @@ inline tables_options quick_tables() {
 
 /// All rows of all tables but the flush's own, by "table/key".
 inline std::map<std::string, std::string> dump(const tables& from) {
-  return unwrap(from.read([](const table_view& view, uint64_t) {
-    std::map<std::string, std::string> out;
-    for (size_t i = 0; i < table_count; ++i) {
-      auto where = static_cast<table>(i);
-      table_cursor cursor{view, where};
-      for (auto row = cursor.seek({}); row; row = cursor.next())
-        out.emplace(std::string{to_string(where)} + '/'
-                      + std::string{row->first},
-                    row->second);
-    }
-    // When it was flushed is no part of the state.
-    out.erase("meta/applied");
-    out.erase("meta/format");
-    return out;
-  }));
+  return unwrap(
+    from.read([](const table_view& view, uint64_t) { return dump(view); }));
 }
 
 /// A state machine over tables in a folder of its own, with a clock that only
