@@ -137,8 +137,8 @@ void task_tracker_state::judge(proto::FinishCommand items) {
     // Their leases are still in the table: the next hello, or the next leader,
     // judges them again.
     if (outcome.has_error())
-      log::error("{} could not end {} attempts: {}", options.group, n,
-                 outcome.error().message());
+      log::warn("{} could not end {} attempts: {}", options.group, n,
+                outcome.error().message());
   });
 }
 
