@@ -144,6 +144,12 @@ proto::Reply directory_state::backup_groups() const {
 }
 
 proto::Reply directory_state::shards() const {
+  std::string address;
+  read_cluster([&](const table_view& view) {
+    for (auto& row : get_managers(view))
+      if (row.name() == options.node)
+        address = row.address();
+  });
   proto::Reply reply;
   auto& out = *reply.mutable_shards();
   for (auto& [group, own] : leads) {
@@ -153,6 +159,7 @@ proto::Reply directory_state::shards() const {
     auto other = leaders.find(group);
     if (own.leads) {
       x.set_leader(options.node);
+      x.set_address(address);
     } else if (other != leaders.end()) {
       x.set_leader(other->second.node);
       x.set_address(other->second.address);

@@ -30,12 +30,6 @@ void run_chaos(uint32_t seeds, uint64_t newcomers = 0) {
     if (!x.violation.empty())
       CAF_ERROR("COPPICE_SEED=" << seed << ": " << x.violation);
   }
-  CAF_CHECK(all.answered > 0);
-  CAF_CHECK(all.moved > 0);
-  CAF_CHECK(all.crashes > 0);
-  CAF_CHECK(all.installs > 0);
-  CAF_CHECK(all.lead_moves > 0);
-  CAF_CHECK_EQUAL(all.membership_changes > 0, newcomers > 0);
   CAF_MESSAGE(all.answered << " tasks accepted, " << all.moved
                            << " submits sent on, " << all.crashes
                            << " crashes, " << all.installs
@@ -43,6 +37,14 @@ void run_chaos(uint32_t seeds, uint64_t newcomers = 0) {
                            << " changes of members, " << all.lead_moves
                            << " leads handed over, healed within "
                            << all.healing.count() << " ms");
+  if (test::replays())
+    return;
+  CAF_CHECK(all.answered > 0);
+  CAF_CHECK(all.moved > 0);
+  CAF_CHECK(all.crashes > 0);
+  CAF_CHECK(all.installs > 0);
+  CAF_CHECK(all.lead_moves > 0);
+  CAF_CHECK_EQUAL(all.membership_changes > 0, newcomers > 0);
 }
 
 } // namespace
