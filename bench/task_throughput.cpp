@@ -39,6 +39,8 @@ constexpr int idle_samples = 60;
 struct figures {
   shape what;
   std::vector<double> tasks_per_second;
+  /// Of all managers, per task.
+  std::vector<double> cpu_us;
   std::vector<double> submit_ms;
   std::vector<double> idle_ms;
 };
@@ -47,7 +49,7 @@ std::vector<figures> parse_shapes(const std::string& text) {
   std::vector<figures> out;
   std::istringstream in{text};
   for (std::string word; std::getline(in, word, ',');)
-    out.push_back({parse_shape(word), {}, {}, {}});
+    out.push_back({parse_shape(word), {}, {}, {}, {}});
   if (out.empty())
     throw std::runtime_error{"no shapes"};
   return out;
@@ -65,11 +67,14 @@ void measure(figures& x, int tasks) {
   };
   auto before = succeeded();
   load work{tasks, products, {}};
+  auto done = cluster.work();
   auto busy = run_all(cluster.c(), work);
+  done = cluster.work() - done;
   auto n = succeeded() - before;
   if (n != static_cast<uint64_t>(tasks))
     throw std::runtime_error{"only " + std::to_string(n) + " tasks succeeded"};
   x.tasks_per_second.push_back(busy.tasks_per_second);
+  x.cpu_us.push_back(done.cpu_seconds * 1e6 / tasks);
   x.submit_ms.insert(x.submit_ms.end(), busy.submit_ms.begin(),
                      busy.submit_ms.end());
   for (auto i = 0; i < idle_samples; ++i)

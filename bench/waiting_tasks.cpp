@@ -31,9 +31,12 @@ using namespace coppice::bench;
 
 namespace {
 
-constexpr int idle_samples = 40;
+constexpr int idle_samples = 20;
 
 /// Longer than changes stay in memory before they are flushed.
+constexpr auto flush_pause = std::chrono::milliseconds{300};
+
+/// Enough for the disk to be quiet.
 constexpr auto settle_pause = std::chrono::seconds{3};
 
 /// One of the two clusters, and what was measured on it.
@@ -59,14 +62,27 @@ struct subject {
     load work;
     work.tasks = tasks;
     work.products = {product};
+    auto before = cluster.work();
     tasks_per_second.push_back(run_all(cluster.c(), work).tasks_per_second);
+    // What is flushed later belongs to it.
+    std::this_thread::sleep_for(flush_pause);
+    auto used = cluster.work() - before;
+    cpu_us.push_back(used.cpu_seconds * 1e6 / tasks);
+    written.push_back(static_cast<double>(used.written_bytes) / tasks);
     for (auto i = 0; i < idle_samples; ++i)
       start_ms.push_back(
         start_latency(cluster.c(), product, cluster.folder() / "journal"));
   }
 
+  void forget() {
+    for (auto* xs : {&tasks_per_second, &cpu_us, &written, &start_ms})
+      xs->clear();
+  }
+
   bench_cluster cluster;
   std::vector<double> tasks_per_second;
+  std::vector<double> cpu_us;
+  std::vector<double> written;
   std::vector<double> start_ms;
   std::vector<double> restart_s;
 };
@@ -114,27 +130,37 @@ void fill(subject& x, subject& empty, int waiting) {
   print_memory("after filling", x.memory(), empty.memory(), waiting);
 }
 
-void print_ratio(const char* what, const char* unit, double filled,
-                 double empty, double ratio) {
+/// Prints two figures and the ratio of them.
+void print_pair(const char* what, const char* unit, double filled,
+                double empty) {
   std::printf("%-30s %.2f %s, empty %.2f %s, ratio %.2f\n", what, filled, unit,
-              empty, unit, ratio);
+              empty, unit, filled / empty);
+}
+
+/// Prints what was measured in rounds, and the median of their ratios.
+void print_rounds(const char* what, const char* unit,
+                  const std::vector<double>& filled,
+                  const std::vector<double>& empty) {
+  std::vector<double> ratios;
+  for (size_t i = 0; i < filled.size(); ++i)
+    ratios.push_back(filled[i] / empty[i]);
+  auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
+  std::printf("%-30s %.0f %s, empty %.0f %s, ratio %.2f (%.2f to %.2f)\n", what,
+              median(filled), unit, median(empty), unit, median(ratios), *least,
+              *most);
 }
 
 void print_throughput(const subject& x, const subject& empty) {
-  std::vector<double> ratios;
-  for (size_t i = 0; i < x.tasks_per_second.size(); ++i)
-    ratios.push_back(x.tasks_per_second[i] / empty.tasks_per_second[i]);
-  auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
-  print_ratio("throughput", "tasks/s", median(x.tasks_per_second),
-              median(empty.tasks_per_second), median(ratios));
-  std::printf("  ratios of the rounds         %.2f to %.2f\n", *least, *most);
-  for (auto p : {0.5, 0.99}) {
-    auto a = percentile(x.start_ms, p);
-    auto b = percentile(empty.start_ms, p);
-    print_ratio(p == 0.5 ? "idle submit -> start, p50"
-                         : "idle submit -> start, p99",
-                "ms", a, b, a / b);
-  }
+  print_rounds("throughput", "tasks/s", x.tasks_per_second,
+               empty.tasks_per_second);
+  print_rounds("processor time of managers", "us per task", x.cpu_us,
+               empty.cpu_us);
+  print_rounds("written by managers", "bytes per task", x.written,
+               empty.written);
+  for (auto p : {0.5, 0.99})
+    print_pair(p == 0.5 ? "idle submit -> start, p50"
+                        : "idle submit -> start, p99",
+               "ms", percentile(x.start_ms, p), percentile(empty.start_ms, p));
 }
 
 /// Checks that all of them still wait, and that only they do.
@@ -155,8 +181,7 @@ int run(int waiting, const shape& what, int tasks, int rounds,
   // Both with warm heaps and caches.
   for (auto* x : {&empty, &full}) {
     x->measure(tasks);
-    x->tasks_per_second.clear();
-    x->start_ms.clear();
+    x->forget();
   }
   fill(full, empty, waiting);
   for (auto i = 0; i < rounds; ++i)
@@ -168,9 +193,8 @@ int run(int waiting, const shape& what, int tasks, int rounds,
     for (auto* x : {&empty, &full})
       x->restart_s.push_back(x->cluster.restart_managers());
   std::this_thread::sleep_for(settle_pause);
-  auto a = median(full.restart_s);
-  auto b = median(empty.restart_s);
-  print_ratio("kill -9 of all -> next answer", "s", a, b, a / b);
+  print_pair("kill -9 of all -> next answer", "s", median(full.restart_s),
+             median(empty.restart_s));
   print_memory("after the restart", full.memory(), empty.memory(), waiting);
   check_waiting(full, waiting);
   return 0;
@@ -185,8 +209,8 @@ int main(int argc, char** argv) {
     auto xs = read_options(argc, argv,
                            {{"count", "1000000"},
                             {"managers", "3"},
-                            {"tasks", "100000"},
-                            {"rounds", "7"},
+                            {"tasks", "30000"},
+                            {"rounds", "15"},
                             {"folder", "."}});
     return run(std::max(1, std::stoi(xs["count"])), parse_shape(xs["managers"]),
                std::max(1, std::stoi(xs["tasks"])),

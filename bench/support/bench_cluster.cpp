@@ -111,6 +111,14 @@ void bench_cluster::connect_to_leader() {
 
 // -- properties ---------------------------------------------------------------
 
+work_done bench_cluster::work() const {
+  work_done sum;
+  for (auto& x : managers_.nodes)
+    if (auto pid = x->node_pid())
+      sum = sum + work_of(*pid);
+  return sum;
+}
+
 bool bench_cluster::at_rest(client& c) const {
   std::map<std::string, int> leads;
   for (auto& x : managers_.nodes)

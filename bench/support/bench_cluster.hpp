@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "bench/support/usage.hpp"
 #include "tests/process/support/real_cluster.hpp"
 
 #include <memory>
@@ -60,6 +61,9 @@ public:
   const std::filesystem::path& folder() const {
     return managers_.folder.path();
   }
+
+  /// Returns what all managers have done.
+  work_done work() const;
 
   /// Kills all managers at once and starts them again.
   /// @returns The seconds until a submit that follows is answered.

@@ -5,10 +5,13 @@
 
 #include <lmdb.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 
 namespace coppice::bench {
@@ -63,22 +66,52 @@ environment_use::table use_of_table(MDB_txn* txn, const std::string& name,
   return {stat.ms_entries, pages * stat.ms_psize};
 }
 
+/// Reads the lines `NAME: NUMBER` of a file of a process.
+std::map<std::string, uint64_t> numbers_of(pid_t process,
+                                           const std::string& file) {
+  std::ifstream in{"/proc/" + std::to_string(process) + "/" + file};
+  std::map<std::string, uint64_t> out;
+  for (std::string line; std::getline(in, line);)
+    if (auto end = line.find(':'); end != std::string::npos)
+      out[line.substr(0, end)] = std::strtoull(&line[end + 1], nullptr, 10);
+  if (out.empty())
+    throw std::runtime_error{"cannot look at the process "
+                             + std::to_string(process)};
+  return out;
+}
+
 } // namespace
 
 memory_use memory_of(pid_t process) {
-  std::ifstream in{"/proc/" + std::to_string(process) + "/status"};
-  memory_use out;
+  auto numbers = numbers_of(process, "status");
+  return {numbers["RssAnon"] << 10, numbers["RssFile"] << 10};
+}
+
+work_done operator+(const work_done& x, const work_done& y) {
+  return {x.cpu_seconds + y.cpu_seconds, x.written_bytes + y.written_bytes};
+}
+
+work_done operator-(const work_done& x, const work_done& y) {
+  return {x.cpu_seconds - y.cpu_seconds, x.written_bytes - y.written_bytes};
+}
+
+work_done work_of(pid_t process) {
+  auto numbers = numbers_of(process, "io");
+  std::ifstream in{"/proc/" + std::to_string(process) + "/stat"};
+  std::string text;
+  std::getline(in, text, '\0');
+  // Behind the name of the program, which may contain anything, come eleven
+  // words that are not wanted here.
+  std::istringstream words{text.substr(text.rfind(')') + 1)};
   std::string word;
-  while (in >> word) {
-    uint64_t kibibytes = 0;
-    if (word == "RssAnon:" && in >> kibibytes)
-      out.anonymous = kibibytes << 10;
-    else if (word == "RssFile:" && in >> kibibytes)
-      out.mapped = kibibytes << 10;
-  }
-  if (out.anonymous == 0)
-    throw std::runtime_error{"there is no process " + std::to_string(process)};
-  return out;
+  for (auto i = 0; i < 11; ++i)
+    words >> word;
+  uint64_t user = 0;
+  uint64_t system = 0;
+  words >> user >> system;
+  return {static_cast<double>(user + system)
+            / static_cast<double>(::sysconf(_SC_CLK_TCK)),
+          numbers["write_bytes"]};
 }
 
 environment_use use_of(const std::filesystem::path& dir) {

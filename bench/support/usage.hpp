@@ -24,6 +24,24 @@ struct memory_use {
 /// @throws std::runtime_error if there is no such process.
 memory_use memory_of(pid_t process);
 
+/// What a process has used since it began.
+struct work_done {
+  double cpu_seconds = 0;
+  /// What it had the disk write.
+  uint64_t written_bytes = 0;
+};
+
+/// Adds *y* to *x*.
+/// @relates work_done
+work_done operator+(const work_done& x, const work_done& y);
+
+/// Returns what was done from *y* to *x*.
+/// @relates work_done
+work_done operator-(const work_done& x, const work_done& y);
+
+/// @throws std::runtime_error if there is no such process.
+work_done work_of(pid_t process);
+
 /// What an LMDB environment takes on disk.
 struct environment_use {
   struct table {
