@@ -95,24 +95,23 @@ void print(const figures& x, const figures& first,
            const std::vector<double>& commits) {
   auto& rates = x.tasks_per_second;
   auto [least, most] = std::minmax_element(rates.begin(), rates.end());
-  auto to_commits = over_rounds(
-    rates.size(), [&](size_t i) { return rates[i] / commits[i]; });
+  std::printf("shape %s\n"
+              "  tasks/s                       %.0f (%.0f to %.0f)\n",
+              to_string(x.what).c_str(), median(rates), *least, *most);
+  auto to = [&](const std::string& what, const std::vector<double>& others) {
+    std::printf("  to %-27s%.2f\n", what.c_str(),
+                over_rounds(rates.size(),
+                            [&](size_t i) { return rates[i] / others[i]; }));
+  };
+  if (&x != &first)
+    to("shape " + to_string(first.what), first.tasks_per_second);
+  to("LMDB's commits/s", commits);
   std::printf(
-    "shape %s\n"
-    "  tasks/s                       %.0f (%.0f to %.0f)\n"
-    "  to LMDB's commits/s           %.2f\n"
+    "  processor time of managers    %.0f us per task\n"
     "  submit (100 tasks) p50, p99   %.1f ms, %.1f ms\n"
     "  idle submit -> start p50, p99 %.2f ms, %.2f ms (%zu samples)\n",
-    to_string(x.what).c_str(), median(rates), *least, *most, to_commits,
-    median(x.submit_ms), percentile(x.submit_ms, 0.99), median(x.idle_ms),
-    percentile(x.idle_ms, 0.99), x.idle_ms.size());
-  if (&x == &first)
-    return;
-  std::printf("  to shape %-3s                  %.2f\n",
-              to_string(first.what).c_str(),
-              over_rounds(rates.size(), [&](size_t i) {
-                return rates[i] / first.tasks_per_second[i];
-              }));
+    median(x.cpu_us), median(x.submit_ms), percentile(x.submit_ms, 0.99),
+    median(x.idle_ms), percentile(x.idle_ms, 0.99), x.idle_ms.size());
 }
 
 int run(int tasks, int rounds, std::vector<figures> xs,
