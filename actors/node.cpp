@@ -78,6 +78,11 @@ struct system_config : caf::actor_system_config {
     add_message_types<caf::id_block::coppice>();
     net::configure(*this, {x.net.heartbeat, x.net.timeout});
     load<caf::io::middleman>();
+    // The default policy has threads look for work to steal: 20,000 times a
+    // second right after there was some, at the expense of who works, and 100
+    // times a second when there was none for long, which a message then waits
+    // for.
+    set("scheduler.policy", caf::atom("sharing"));
   }
 };
 
