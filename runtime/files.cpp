@@ -48,7 +48,9 @@ result<> make_folders(const std::filesystem::path& dir) {
   std::error_code err;
   for (auto tries = 0; tries < 100; ++tries) {
     std::filesystem::create_directories(dir, err);
-    if (err != std::errc::no_such_file_or_directory)
+    // A folder above is gone again, or this one was there and is gone now.
+    if (err != std::errc::no_such_file_or_directory
+        && err != std::errc::file_exists)
       break;
   }
   if (!err)
