@@ -129,6 +129,8 @@ void executor_state::on_exit(const caf::exit_msg& x) {
 void executor_state::prune_logs() {
   find_old_logs ask;
   ask.bounds = options.logs;
+  // The worker's other executors have as much.
+  ask.bounds.max_bytes /= shards;
   for (auto& [key, unused] : live)
     ask.running.push_back(key);
   // Without a deadline: it is in this process, and a large folder takes long.
