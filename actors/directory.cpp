@@ -4,11 +4,11 @@
 #include "actors/directory.hpp"
 
 #include "actors/replies.hpp"
+#include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 
-#include <caf/response_promise.hpp>
-
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 namespace coppice {
@@ -18,18 +18,35 @@ namespace {
 /// How long registering may take, the commit included.
 constexpr auto hello_timeout = std::chrono::seconds{30};
 
-/// How long a read may take, the proof of the lead included. The longest is a
-/// part of a log that a worker sends.
-constexpr auto read_timeout = std::chrono::seconds{25};
-
 constexpr auto stop_delay = std::chrono::milliseconds{100};
+
+constexpr auto lost_change
+  = "the manager that leads cannot be reached any more, or leads no more; "
+    "whether the request took effect is unknown";
+
+constexpr auto lost_read
+  = "the manager that leads cannot be reached any more, or leads no more";
+
+/// Returns whether *x* changes something.
+bool changes(const proto::Request& x) {
+  switch (x.kind_case()) {
+    case proto::Request::kSubmit:
+    case proto::Request::kCancel:
+    case proto::Request::kRetry:
+    case proto::Request::kManager:
+    case proto::Request::kBind:
+      return true;
+    default:
+      return false;
+  }
+}
 
 } // namespace
 
-// -- directory_state ----------------------------------------------------------
+// -- handlers -----------------------------------------------------------------
 
 caf::result<proto::Reply> directory_state::on_request(proto::Request& x) {
-  if (x.kind_case() == proto::Request::kStop) {
+  if (x.has_stop()) {
     proto::Reply reply;
     reply.mutable_stop()->set_node(options.node);
     log::info("node {} is asked to stop by a client", options.node);
@@ -37,87 +54,38 @@ caf::result<proto::Reply> directory_state::on_request(proto::Request& x) {
     self->delayed_send(self, stop_delay, atom::retire::value);
     return reply;
   }
-  if (x.has_managers() || x.has_manager())
-    return ask_replicator(x);
-  if (!lead.tracker)
-    return not_leader();
-  switch (x.kind_case()) {
-    case proto::Request::kSubmit:
-      return self->delegate(lead.scheduler, std::move(x));
-    case proto::Request::kCancel:
-    case proto::Request::kRetry:
-      return self->delegate(lead.tracker, std::move(x));
-    default:
-      return read(x);
-  }
-}
-
-caf::result<proto::Reply> directory_state::ask_replicator(proto::Request& x) {
-  auto local = lead.replicator && x.managers().stale();
-  if (!lead.tracker && !local)
-    return not_leader();
-  return self->delegate(lead.replicator, std::move(x));
-}
-
-caf::result<proto::Reply> directory_state::read(proto::Request& x) {
   auto promise = self->make_response_promise<proto::Reply>();
-  auto failed = [promise](const caf::error& err) mutable {
-    promise.deliver(refusal(to_error(unknown_outcome(err))));
+  auto answer = [promise](proto::Reply& reply) mutable {
+    promise.deliver(std::move(reply));
   };
-  auto ask = [this, promise, failed, x](const proto::Outcome& barrier) mutable {
-    if (barrier.has_error() || !lead.tracker) {
-      promise.deliver(not_leader());
-      return;
-    }
-    auto answered = [promise](proto::Reply& reply) mutable {
-      promise.deliver(std::move(reply));
-    };
-    if (x.has_explain())
-      self->request(lead.scheduler, read_timeout, std::move(x))
-        .then(answered, failed);
-    else
-      self->request(lead.tracker, read_timeout, std::move(x))
-        .then(answered, failed);
-  };
-  self->request(lead.replicator, read_timeout, atom::barrier::value)
-    .then(ask, failed);
+  if (x.group().empty()) {
+    route(x, answer);
+    return promise;
+  }
+  // Another manager believes that this one leads. If not, it has to look again:
+  // passed on, a request could run in circles.
+  auto lead = leads.find(x.group());
+  if (lead != leads.end() && lead->second.leads)
+    ask_here(lead->second, std::move(x), answer);
+  else
+    promise.deliver(not_leader(x.group()));
   return promise;
 }
 
-proto::Reply directory_state::not_leader() const {
-  if (!options.is_manager)
-    return refusal(ec::not_leader, "node " + options.node
-                                     + " is no manager; ask one of "
-                                     + options.managers + " (--connect)");
-  if (leader.node.empty())
-    return refusal(ec::not_leader,
-                   "node " + options.node
-                     + " knows no leader at the moment; the managers elect "
-                       "one, or less than half of them can be reached");
-  auto reply
-    = refusal(ec::not_leader, "node " + leader.node + " at " + leader.address
-                                + " leads, not " + options.node);
-  reply.set_leader(leader.address);
-  return reply;
-}
-
-caf::result<proto::ManagerHello, peer_actor>
+caf::result<proto::ManagerHello, peer_actors>
 directory_state::on_manager(proto::ManagerHello& x, caf::strong_actor_ptr& from,
-                            peer_actor& replica) {
+                            peer_actors& replicas) {
   if (links)
     return self->delegate(links, std::move(x), std::move(from),
-                          std::move(replica));
-  auto promise = self->make_response_promise<proto::ManagerHello, peer_actor>();
+                          std::move(replicas));
+  auto promise
+    = self->make_response_promise<proto::ManagerHello, peer_actors>();
   proto::ManagerHello answer;
   set_error(*answer.mutable_error(),
             {ec::invalid_argument,
              "node " + options.node + " has no cluster.managers"});
-  promise.deliver(std::move(answer), peer_actor{});
+  promise.deliver(std::move(answer), peer_actors{});
   return promise;
-}
-
-void directory_state::on_lead(lead_info& x) {
-  lead = std::move(x);
 }
 
 caf::result<proto::Welcome, job_scheduler_actor, task_tracker_actor>
@@ -132,16 +100,18 @@ directory_state::on_hello(proto::Hello& x, worker_actor& from) {
                     task_tracker_actor{});
     return promise;
   };
-  if (!lead.tracker)
-    return refuse(ec::not_leader, not_leader().error().message());
   if (x.protocol() != protocol_version)
     return refuse(ec::protocol_violation,
                   "node " + x.node() + " speaks protocol "
                     + std::to_string(x.protocol()) + ", node " + options.node
                     + " speaks " + std::to_string(protocol_version));
-  self->request(lead.tracker, hello_timeout, std::move(x), from)
+  auto group = shard_group(x.shard());
+  auto lead = leads.find(group);
+  if (lead == leads.end() || !lead->second.tracker)
+    return refuse(ec::not_leader, not_leader(group).error().message());
+  self->request(lead->second.tracker, hello_timeout, std::move(x), from)
     .then(
-      [answers = lead, promise](proto::Welcome& welcome) mutable {
+      [answers = lead->second, promise](proto::Welcome& welcome) mutable {
         promise.deliver(std::move(welcome),
                         job_scheduler_actor{answers.scheduler},
                         task_tracker_actor{answers.tracker});
@@ -153,6 +123,124 @@ directory_state::on_hello(proto::Hello& x, worker_actor& from) {
                         task_tracker_actor{});
       });
   return promise;
+}
+
+void directory_state::on_lead(lead_info& x) {
+  leads[x.group] = std::move(x);
+}
+
+void directory_state::on_leader(leader_address& x) {
+  auto& known = leaders[x.group];
+  auto lost = known.directory && known.directory != x.directory
+                ? known.directory.address()
+                : caf::actor_addr{};
+  known = std::move(x);
+  if (!lost)
+    return;
+  std::vector<question> open;
+  for (auto i = questions.begin(); i != questions.end();) {
+    auto next = std::next(i);
+    if (i->second.group == known.group && i->second.whom == lost)
+      open.push_back(std::move(questions.extract(i).mapped()));
+    i = next;
+  }
+  // It may answer late or never; who asked asks again, where that is safe.
+  for (auto& asked : open) {
+    auto reply = asked.changes ? refusal(ec::deadline_exceeded, lost_change)
+                               : refusal(ec::not_leader, lost_read);
+    asked.answer(reply);
+  }
+}
+
+// -- the groups ---------------------------------------------------------------
+
+proto::Reply directory_state::not_leader(const std::string& group) const {
+  if (!options.is_manager)
+    return refusal(ec::not_leader, "node " + options.node
+                                     + " is no manager; ask one of "
+                                     + options.managers + " (--connect)");
+  auto other = leaders.find(group);
+  if (other != leaders.end() && !other->second.node.empty())
+    return refusal(ec::not_leader,
+                   group + " is led by node " + other->second.node + " at "
+                     + other->second.address + ", not by " + options.node);
+  return refusal(ec::not_leader,
+                 "node " + options.node + " knows no leader of " + group
+                   + " at the moment; the managers elect one, or less than "
+                     "half of them can be reached");
+}
+
+void directory_state::ask(const std::string& group, proto::Request x,
+                          reply_handler f) {
+  auto lead = leads.find(group);
+  if (x.stale() && lead != leads.end() && lead->second.replicator)
+    return deliver(lead->second.replicator, std::move(x), std::move(f));
+  if (lead != leads.end() && lead->second.leads && !x.stale())
+    return ask_here(lead->second, std::move(x), std::move(f));
+  auto other = leaders.find(group);
+  if (other != leaders.end() && other->second.directory && !x.stale())
+    return ask_other(other->second, std::move(x), std::move(f));
+  auto reply = not_leader(group);
+  f(reply);
+}
+
+void directory_state::ask_other(const leader_address& to, proto::Request x,
+                                reply_handler f) {
+  x.set_group(to.group);
+  auto number = ++last_question;
+  questions.emplace(number, question{to.group, to.directory.address(),
+                                     changes(x), std::move(f)});
+  auto settle = [this, number](proto::Reply& reply) {
+    auto open = questions.extract(number);
+    if (!open.empty())
+      open.mapped().answer(reply);
+  };
+  self->request(to.directory, answer_timeout, std::move(x))
+    .then([settle](proto::Reply& reply) { settle(reply); },
+          [settle](const caf::error& err) {
+            auto reply = refusal(to_error(unknown_outcome(err)));
+            settle(reply);
+          });
+}
+
+void directory_state::ask_here(const lead_info& to, proto::Request x,
+                               reply_handler f) {
+  if (to.group == cluster_group)
+    return ask_cluster(to, std::move(x), std::move(f));
+  switch (x.kind_case()) {
+    case proto::Request::kManagers:
+    case proto::Request::kManager:
+    case proto::Request::kBackup:
+      return deliver(to.replicator, std::move(x), std::move(f));
+    case proto::Request::kSubmit:
+      return deliver(to.scheduler, std::move(x), std::move(f));
+    case proto::Request::kCancel:
+    case proto::Request::kRetry:
+      return deliver(to.tracker, std::move(x), std::move(f));
+    default:
+      return read_here(to.group, std::move(x), std::move(f));
+  }
+}
+
+void directory_state::read_here(const std::string& group, proto::Request x,
+                                reply_handler f) {
+  auto failed = [f](const caf::error& err) {
+    auto reply = refusal(to_error(unknown_outcome(err)));
+    f(reply);
+  };
+  auto proven = [this, group, f, x](const proto::Outcome& barrier) mutable {
+    auto& lead = leads[group];
+    if (barrier.has_error() || !lead.tracker) {
+      auto reply = not_leader(group);
+      f(reply);
+    } else if (x.has_explain()) {
+      deliver(lead.scheduler, std::move(x), std::move(f));
+    } else {
+      deliver(lead.tracker, std::move(x), std::move(f));
+    }
+  };
+  self->request(leads[group].replicator, answer_timeout, atom::barrier::value)
+    .then(proven, failed);
 }
 
 // -- directory ----------------------------------------------------------------
@@ -167,12 +255,12 @@ directory(directory_impl::stateful_pointer<directory_state> self,
       return self->state.on_hello(x, from);
     },
     [self](proto::ManagerHello& x, caf::strong_actor_ptr& from,
-           peer_actor& replica) {
-      return self->state.on_manager(x, from, replica);
+           peer_actors& replicas) {
+      return self->state.on_manager(x, from, replicas);
     },
     [self](atom::retire) { self->state.options.stop(); },
     [self](lead_info& x) { self->state.on_lead(x); },
-    [self](leader_address& x) { self->state.leader = std::move(x); },
+    [self](leader_address& x) { self->state.on_leader(x); },
     [self](peer_links_actor& x) { self->state.links = std::move(x); },
   };
 }

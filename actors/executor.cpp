@@ -3,6 +3,7 @@
 
 #include "actors/executor.hpp"
 
+#include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 #include "runtime/task/kind_table.hpp"
 
@@ -34,6 +35,10 @@ void executor_state::init(executor_options xs, executor_managers ms_) {
   managers = std::move(ms_);
   if (!options.boot_time)
     options.boot_time = read_boot_time;
+  if (!options.pool)
+    options.pool = std::make_shared<slot_pool>(options.slots);
+  options.pool->join();
+  pauses = {options.backoff_min, options.backoff_max};
   rng.seed(options.seed != 0 ? options.seed : std::random_device{}());
   paths.data_dir = options.data_dir;
   retire_attempt_folders(paths);
@@ -53,8 +58,6 @@ void executor_state::init(executor_options xs, executor_managers ms_) {
   for (auto& [kind, starter] : starters)
     if (auto* info = defaults.find(kind); info && !kinds.contains(kind))
       kinds[kind] = *info;
-  if (managers.link)
-    self->link_to(managers.link);
   self->send(self, caf::tick_atom::value);
   self->send(self, caf::connect_atom::value, link.epoch);
 }
@@ -87,6 +90,7 @@ void executor_state::on_tick() {
   auto now = self->clock().now();
   abandon_stuck(now);
   stop_unrenewed();
+  give_back_slotless(now);
   if (connected()) {
     auto silent = now - reported_at >= keepalive_interval();
     if (silent || (table.news() && link.in_flight < max_reports_in_flight))
@@ -108,7 +112,7 @@ void executor_state::on_exit(const caf::exit_msg& x) {
   stopping = true;
   stop_reason = x.reason;
   stop_deadline = now + options.term_grace + options.stop_slack;
-  log::info("{} stops, {} attempts run", name, live.size());
+  log::info("{} stops, {} attempts run", label(), live.size());
   std::vector<attempt_key> keys;
   for (auto& [key, unused] : live)
     keys.push_back(key);
@@ -125,6 +129,8 @@ void executor_state::on_exit(const caf::exit_msg& x) {
 void executor_state::prune_logs() {
   find_old_logs ask;
   ask.bounds = options.logs;
+  // The worker's other executors have as much.
+  ask.bounds.max_bytes /= shards;
   for (auto& [key, unused] : live)
     ask.running.push_back(key);
   // Without a deadline: it is in this process, and a large folder takes long.
@@ -137,13 +143,17 @@ void executor_state::prune_logs() {
         xs.erase(std::remove_if(xs.begin(), xs.end(), runs), xs.end());
         if (xs.empty())
           return;
-        log::debug("{} removes the output of {} attempts", name, xs.size());
+        log::debug("{} removes the output of {} attempts", label(), xs.size());
         self->send(files, remove_logs{std::move(xs)});
       },
-      [](const caf::error& why) {
-        log::warn("executor cannot look through its output: {}",
+      [this](const caf::error& why) {
+        log::warn("{} cannot look through its output: {}", label(),
                   caf::to_string(why));
       });
+}
+
+std::string executor_state::label() const {
+  return "executor of " + shard_group(options.shard);
 }
 
 void executor_state::quit_if_done(time_point now) {
@@ -156,7 +166,7 @@ void executor_state::quit_if_done(time_point now) {
   if (!told && !waited && now < stop_deadline)
     return;
   if (!live.empty())
-    log::warn("{} quits while {} attempts still run", name, live.size());
+    log::warn("{} quits while {} attempts still run", label(), live.size());
   leave_words();
   self->quit(stop_reason);
 }
@@ -168,7 +178,7 @@ void executor_state::leave_words() {
     return;
   log::info("{} leaves the ends of {} attempts to its next start: no manager "
             "has acknowledged them",
-            name, words.size());
+            label(), words.size());
   leave_last_words(paths.data_dir, words);
 }
 
@@ -199,6 +209,7 @@ executor(executor_impl::stateful_pointer<executor_state> self,
     [self](directory_actor x) { self->state.on_directory(std::move(x)); },
     [self](run_event& x) { self->state.on_run_event(x); },
     [self](const pause_over& x) { self->state.on_pause_over(x); },
+    [self](atom::slots) { self->state.on_slots(); },
     [self](caf::tick_atom) { self->state.on_tick(); },
     [self](caf::flush_atom) { self->state.on_flush(); },
     [self](caf::connect_atom, uint64_t epoch) {

@@ -6,10 +6,12 @@
 #include "actors/executor_files.hpp"
 #include "actors/executor_options.hpp"
 #include "actors/last_words.hpp"
+#include "actors/local_messages.hpp"
 #include "actors/messages.hpp"
 #include "actors/task_run.hpp"
 #include "runtime/task/attempt_table.hpp"
 #include "runtime/task/checkpoint_transfer.hpp"
+#include "runtime/task/search_pauses.hpp"
 #include "runtime/task/task_context.hpp"
 
 #include <caf/actor_addr.hpp>
@@ -39,20 +41,28 @@ struct pause_over {
 using executor_impl = worker_actor::extend<
   // The manager in this process started (again).
   caf::reacts_to<directory_actor>, caf::reacts_to<run_event>,
-  caf::reacts_to<pause_over>, caf::reacts_to<caf::tick_atom>,
-  caf::reacts_to<caf::flush_atom>, caf::reacts_to<caf::connect_atom, uint64_t>>;
+  // Slots of the pool were taken or given back.
+  caf::reacts_to<atom::slots>, caf::reacts_to<pause_over>,
+  caf::reacts_to<caf::tick_atom>, caf::reacts_to<caf::flush_atom>,
+  caf::reacts_to<caf::connect_atom, uint64_t>>;
 
 /// The EXECUTOR as its own process sees it.
-using executor_actor = worker_actor::extend<caf::reacts_to<directory_actor>>;
+using executor_actor = worker_actor::extend<caf::reacts_to<directory_actor>,
+                                            caf::reacts_to<atom::slots>>;
 
 /// An attempt that lives on this node, from its assignment until nothing of it
 /// runs any more and its end is known.
-struct live_attempt {
+struct held_attempt {
   std::shared_ptr<const proto::TaskSpec> spec;
   /// Null until it starts, and for sleepers.
   run_control_ptr control;
   bool started = false;
   bool exclusive = false;
+  bool has_slot = false;
+  /// Without a slot it is given back then.
+  caf::actor_clock::time_point slot_deadline;
+  /// What it begins with, once it has a slot.
+  std::optional<proto::CheckpointHead> head;
   /// Another attempt of the task has to end before it starts.
   bool waits = false;
   /// Nobody wants to hear of it any more.
@@ -89,7 +99,7 @@ struct executor_state {
 
   using time_point = caf::actor_clock::time_point;
 
-  using attempt_map = std::map<attempt_key, live_attempt>;
+  using attempt_map = std::map<attempt_key, held_attempt>;
 
   enum class phase { searching, greeting, connected };
 
@@ -142,6 +152,8 @@ struct executor_state {
 
   void on_pause_over(const pause_over& x);
 
+  void on_slots();
+
   // -- handlers: the rest (executor.cpp) --------------------------------------
 
   caf::result<proto::Reply> on_log_request(const proto::LogRequest& x);
@@ -162,14 +174,14 @@ struct executor_state {
 
   void reconcile(const proto::Welcome& x);
 
+  /// Takes note of how many shards there are.
+  void note_shards(uint32_t n);
+
   /// Gives the connection up and looks for another one.
   void lose(const std::string& why);
 
   /// The same, quickly, as this manager does not lead.
   void look_further(const std::string& why);
-
-  /// Returns how long to wait after another failure.
-  ms next_pause();
 
   void forget_handles();
 
@@ -206,6 +218,12 @@ struct executor_state {
   /// Ends an attempt that is not going to run.
   void reject(const attempt_key& key, const std::string& why);
 
+  /// Goes on with an attempt if it can have a slot.
+  void begin(attempt_map::iterator i);
+
+  /// Gives back attempts that found no slot.
+  void give_back_slotless(time_point now);
+
   /// Goes on with an attempt whose checkpoint is here.
   void ready(attempt_map::iterator i);
 
@@ -223,7 +241,7 @@ struct executor_state {
   void ended(attempt_map::iterator i, proto::FinishCommand::Item end);
 
   /// Reports the end of an attempt.
-  void finish(const attempt_key& key, live_attempt& x,
+  void finish(const attempt_key& key, held_attempt& x,
               proto::FinishCommand::Item end);
 
   /// Forgets an attempt and starts what waits for its end.
@@ -274,6 +292,9 @@ struct executor_state {
 
   ms keepalive_interval() const;
 
+  /// Who it is in the log.
+  std::string label() const;
+
   // -- member variables -------------------------------------------------------
 
   static constexpr const char* name = "executor";
@@ -307,11 +328,11 @@ struct executor_state {
 
   connection link;
 
-  /// Vain tries to connect since the last success.
-  uint32_t failures = 0;
+  /// The most that a manager has named.
+  uint32_t shards = 1;
 
-  /// Managers that did not lead, since the last acknowledgement.
-  uint32_t elections = 0;
+  /// Between managers, since the last acknowledgement.
+  search_pauses pauses{options.backoff_min, options.backoff_max};
 
   bool flush_scheduled = false;
 

@@ -69,7 +69,7 @@ void executor_state::on_assignments(const proto::Assignments& x) {
   // Anything else was sent before this connection began, and its manager was
   // told at that time that the attempts never came.
   if (!connected() || x.number() != link.seen + 1) {
-    log::warn("{} refuses assignments {} of an earlier connection", name,
+    log::warn("{} refuses assignments {} of an earlier connection", label(),
               x.number());
     for (auto& it : x.items())
       reject(to_attempt_key(it.ref()), "the assignment came too late");
@@ -144,10 +144,47 @@ void executor_state::assign(const proto::Assignment& x) {
   auto i = live.try_emplace(key).first;
   i->second.exclusive = kind->second.exclusive();
   i->second.spec = std::move(spec);
+  i->second.slot_deadline = self->clock().now() + options.slot_patience;
   if (x.has_checkpoint() && x.checkpoint().chunks() > 0)
-    load_checkpoint(i, x.checkpoint());
+    i->second.head = x.checkpoint();
+  begin(i);
+}
+
+void executor_state::begin(attempt_map::iterator i) {
+  auto& x = i->second;
+  // The leader of another shard may have used the same offer.
+  x.has_slot = options.pool->take();
+  if (!x.has_slot)
+    return;
+  options.on_slots();
+  if (x.head)
+    load_checkpoint(i, *x.head);
   else
     ready(i);
+}
+
+void executor_state::on_slots() {
+  std::vector<attempt_key> waiting;
+  for (auto& [key, x] : live)
+    if (!x.has_slot && !x.dropped)
+      waiting.push_back(key);
+  for (auto& key : waiting)
+    if (auto i = live.find(key); i != live.end())
+      begin(i);
+  schedule_flush(); // The offer is another one now.
+}
+
+void executor_state::give_back_slotless(time_point now) {
+  std::vector<attempt_key> late;
+  for (auto& [key, x] : live)
+    if (!x.has_slot && now >= x.slot_deadline)
+      late.push_back(key);
+  for (auto& key : late) {
+    auto end = failed("refused_by_node", "all slots of the node were taken");
+    end.set_reason(proto::REFUSED_BY_NODE);
+    table.finish(key, std::move(end));
+    erase(live.find(key));
+  }
 }
 
 bool executor_state::admit(const attempt_key& key) {
@@ -276,7 +313,7 @@ void executor_state::abandon_stuck(time_point now) {
     if (!x.give_up_at || now < *x.give_up_at || x.abandoned || x.dropped)
       continue;
     log::warn("{} gives attempt {} up, which does not stop; it keeps its slot",
-              name, to_string(key));
+              label(), to_string(key));
     x.abandoned = true;
     finish(key, x, {});
   }
@@ -292,7 +329,7 @@ void executor_state::stop_unrenewed() {
     if (x.exclusive && !x.dropped)
       keys.push_back(key);
   for (auto& key : keys) {
-    log::warn("{} ends attempt {}: its lease may be over", name,
+    log::warn("{} ends attempt {}: its lease may be over", label(),
               to_string(key));
     drop(key);
   }
@@ -314,7 +351,7 @@ void executor_state::ended(attempt_map::iterator i, item end) {
   erase(i);
 }
 
-void executor_state::finish(const attempt_key& key, live_attempt& x, item end) {
+void executor_state::finish(const attempt_key& key, held_attempt& x, item end) {
   if (x.stop != proto::REASON_UNSPECIFIED) {
     auto status = end.exit_status();
     end = end_of_stopped(x.stop);
@@ -330,6 +367,10 @@ void executor_state::erase(attempt_map::iterator i) {
   auto task = i->first.task;
   if (i->second.dropped && with_folder.erase(i->first) > 0)
     self->send(files, remove_folders{{i->first}});
+  if (i->second.has_slot) {
+    options.pool->give_back();
+    options.on_slots();
+  }
   live.erase(i);
   auto next = live.lower_bound({task, 0});
   for (; next != live.end() && next->first.task == task; ++next)

@@ -82,7 +82,7 @@ void executor_state::on_chunk(const attempt_key& key,
 
 void executor_state::load_failed(attempt_map::iterator i, const error& why) {
   auto& [key, x] = *i;
-  log::warn("{} cannot load the checkpoint of {}: {}", name, to_string(key),
+  log::warn("{} cannot load the checkpoint of {}: {}", label(), to_string(key),
             why.message);
   x.download.reset();
   switch (why.code) {
@@ -155,7 +155,7 @@ void executor_state::on_chunk_saved(const attempt_key& key,
   if (outcome.has_error()) {
     auto said = to_result(outcome.error());
     if (said.error().code == ec::fenced) {
-      log::warn("{} ends attempt {}: it is not the current one", name,
+      log::warn("{} ends attempt {}: it is not the current one", label(),
                 to_string(key));
       drop(key);
       return;
@@ -174,7 +174,7 @@ void executor_state::checkpoint_done(attempt_map::iterator i,
   auto& [key, x] = *i;
   x.upload.reset();
   if (!outcome)
-    log::warn("{} cannot save a checkpoint of {}: {}", name, to_string(key),
+    log::warn("{} cannot save a checkpoint of {}: {}", label(), to_string(key),
               outcome.error().message);
   if (x.stop == proto::REASON_UNSPECIFIED && x.next_checkpoint) {
     auto next = std::move(*x.next_checkpoint);

@@ -26,12 +26,6 @@ constexpr auto flush_interval = 2ms;
 /// beside a hundred, wait for their acknowledgement.
 constexpr size_t max_unacknowledged = 8;
 
-/// The pauses between managers that do not lead grow up to this exponent.
-constexpr uint32_t quick_failures = 2;
-
-/// So many managers in a row that do not lead are worth a line in the log.
-constexpr uint32_t long_election = 32;
-
 std::string host_name() {
   char buffer[256] = {};
   ::gethostname(buffer, sizeof(buffer) - 1);
@@ -44,7 +38,7 @@ std::string host_name() {
 
 void executor_state::on_directory(directory_actor x) {
   managers.local = std::move(x);
-  failures = 0;
+  pauses.found();
   forget_handles();
   self->send(self, caf::connect_atom::value, link.epoch);
 }
@@ -59,7 +53,9 @@ void executor_state::on_connect(uint64_t epoch) {
   if (!managers.link)
     return;
   // WORKER_LINK has deadlines of its own, this one is for the worst.
-  self->request(managers.link, caf::duration{60s}, caf::connect_atom::value)
+  self
+    ->request(managers.link, caf::duration{60s}, caf::connect_atom::value,
+              options.shard)
     .then(
       [this, epoch](directory_actor& x) {
         if (epoch == link.epoch)
@@ -113,6 +109,7 @@ void executor_state::greet(directory_actor x) {
   for (auto& label : options.labels)
     hello.add_labels(label);
   hello.set_slots(options.slots);
+  hello.set_shard(options.shard);
   hello.set_host(host_name());
   hello.set_pid(static_cast<uint64_t>(::getpid()));
   table.fill(hello);
@@ -159,15 +156,23 @@ void executor_state::on_welcome(const proto::Welcome& x,
   link.renewed = asked;
   if (x.lease_ms() > 0)
     link.lease = ms{x.lease_ms()};
+  note_shards(x.shards());
   self->monitor(link.scheduler);
   self->monitor(link.tracker);
-  log::info("{} is connected to a manager, it holds {} attempts", name,
+  log::info("{} is connected to a manager, it holds {} attempts", label(),
             table.running() + table.finished());
   reconcile(x);
   resume_transfers();
   if (table.news())
     send_report();
   send_pull();
+}
+
+void executor_state::note_shards(uint32_t n) {
+  if (n <= shards)
+    return;
+  shards = n;
+  options.on_shards(n);
 }
 
 void executor_state::reconcile(const proto::Welcome& x) {
@@ -181,29 +186,19 @@ void executor_state::reconcile(const proto::Welcome& x) {
 
 void executor_state::look_further(const std::string& why) {
   forget_handles();
-  failures = std::min(failures, quick_failures);
-  // Another one leads, or will in a moment: that is no news.
-  if (++elections % long_election == 0)
-    log::warn("{} finds no manager that leads: {}", name, why);
-  search_in(next_pause());
-}
-
-executor_state::ms executor_state::next_pause() {
-  auto exponent = std::min(failures++, 16u);
-  auto pause
-    = std::min(options.backoff_min * (1 << exponent), options.backoff_max);
-  // Half of it at random, so that many workers do not come back at once.
-  std::uniform_int_distribution<int64_t> jitter{0, pause.count() / 2};
-  return pause - ms{jitter(rng)};
+  auto pause = pauses.after_follower(rng());
+  if (pauses.election_is_news())
+    log::warn("{} finds no manager that leads: {}", label(), why);
+  search_in(pause);
 }
 
 void executor_state::lose(const std::string& why) {
   forget_handles();
-  auto pause = next_pause();
-  if (failures == 1 || failures % 32 == 0)
-    log::warn("{} has no manager: {}", name, why);
+  auto pause = pauses.after_loss(rng());
+  if (pauses.loss_is_news())
+    log::warn("{} has no manager: {}", label(), why);
   else
-    log::debug("{} has no manager: {}", name, why);
+    log::debug("{} has no manager: {}", label(), why);
   search_in(pause);
 }
 
@@ -255,10 +250,12 @@ void executor_state::send_keepalive() {
       [this, epoch, sent](const proto::ReportAck& ack) {
         if (epoch != link.epoch)
           return;
-        if (ack.has_error())
+        if (ack.has_error()) {
           lose("a keep-alive is refused: " + ack.error().message());
-        else
-          link.renewed = std::max(link.renewed, sent);
+          return;
+        }
+        link.renewed = std::max(link.renewed, sent);
+        note_shards(ack.shards());
       },
       [this, epoch](caf::error& err) {
         if (epoch == link.epoch)
@@ -301,9 +298,9 @@ void executor_state::on_ack(uint64_t number, const proto::ReportAck& x,
   }
   --link.in_flight;
   // Not earlier: a manager may welcome a worker and refuse what it says.
-  failures = 0;
-  elections = 0;
+  pauses.found();
   link.renewed = std::max(link.renewed, sent);
+  note_shards(x.shards());
   remove_folders done;
   for (auto& key : table.acknowledged(number))
     if (with_folder.erase(key) > 0)
@@ -333,10 +330,8 @@ void executor_state::send_pull() {
 }
 
 uint32_t executor_state::free_slots() const {
-  if (stopping || live.size() >= options.slots
-      || table.finished() > max_unacknowledged * options.slots + 100)
-    return 0;
-  return options.slots - static_cast<uint32_t>(live.size());
+  auto full = table.finished() > max_unacknowledged * options.slots + 100;
+  return stopping || full ? 0 : options.pool->share();
 }
 
 } // namespace coppice

@@ -7,6 +7,7 @@
 #include "actors/task_run.hpp"
 #include "actors/worker_link.hpp"
 #include "runtime/task/log_bounds.hpp"
+#include "runtime/task/slot_pool.hpp"
 #include "runtime/task/task_context.hpp"
 
 #include <chrono>
@@ -14,6 +15,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,11 @@ struct executor_options {
   /// `key=value` each.
   std::vector<std::string> labels;
   uint32_t slots = 1;
+  /// The same slots, shared with the executors of other shards; made if null.
+  std::shared_ptr<slot_pool> pool;
+  /// Which shard it serves.
+  uint32_t shard = 0;
+  /// Where it keeps the files of its attempts.
   std::filesystem::path data_dir;
 
   // -- what it can run --------------------------------------------------------
@@ -55,6 +62,16 @@ struct executor_options {
   ms backoff_min{50};
   ms backoff_max{2'000};
 
+  /// How long an attempt waits here for a slot before it is given back.
+  ms slot_patience{200};
+
+  // -- whom it tells ----------------------------------------------------------
+
+  /// Called with the number of shards that a manager names.
+  std::function<void(uint32_t)> on_shards = [](uint32_t) {};
+  /// Called when it took a slot of the pool or gave one back.
+  std::function<void()> on_slots = [] {};
+
   // -- its disk ---------------------------------------------------------------
 
   /// Output of attempts that have ended; the rest is removed now and then.
@@ -76,7 +93,7 @@ struct executor_options {
 struct executor_managers {
   /// In this process; may come later, as a message.
   directory_actor local;
-  /// Elsewhere; belongs to the EXECUTOR from now on.
+  /// Elsewhere.
   worker_link_actor link;
 };
 

@@ -4,6 +4,7 @@
 #include "actors/group.hpp"
 
 #include "runtime/log.hpp"
+#include "storage/task_tables.hpp"
 
 #include <caf/actor_cast.hpp>
 
@@ -27,18 +28,9 @@ void group_state::init(group_options xs, group_contacts ys,
   contacts = std::move(ys);
   log_disk = std::move(log);
   store = std::move(db);
-  if (!options.blank || !contacts.links) {
-    start_replicator();
-    return;
-  }
-  log::info("{} waits for the other managers to found the cluster", name);
-  self->request(contacts.links, caf::infinite, atom::found::value)
-    .then([this](const founding& x) {
-      if (x.voters.empty())
-        log::info("{} finds a cluster and waits to be taken in", name);
-      options.replicate.raft.voters = x.voters;
-      start_replicator();
-    });
+  lead.group = options.replicate.group;
+  options.follow.group = options.accept.group = lead.group;
+  start_replicator();
 }
 
 void group_state::start_replicator() {
@@ -54,18 +46,49 @@ void group_state::start_replicator() {
   // Not by the link: who is sent an exit by an actor is not linked to it then.
   self->monitor(replicator);
   self->send(replicator, caf::actor_cast<lead_listener>(self));
+  if (facts)
+    self->send(replicator, *facts);
   if (contacts.links)
     self->send(contacts.links,
-               own_replica{caf::actor_cast<peer_actor>(replicator),
-                           caf::actor_cast<decltype(own_replica::replicator)>(
-                             replicator)});
+               own_replica{
+                 options.replicate.group,
+                 caf::actor_cast<peer_actor>(replicator),
+                 caf::actor_cast<decltype(own_replica::replicator)>(replicator),
+                 is_cluster() ? lineage() : std::nullopt});
+  tell_directory();
+}
+
+std::optional<uint64_t> group_state::lineage() const {
+  std::optional<uint64_t> result;
+  if (!options.replicate.raft.voters.empty())
+    result = 0; // It founds the cluster, or goes on with one.
+  auto read = store->read([&](const table_view& view, uint64_t applied) {
+    if (applied != 0)
+      result = lineage_of(view);
+  });
+  if (!read)
+    log::error("{} cannot read its tables: {}", options.replicate.group,
+               read.error().message);
+  return result;
+}
+
+void group_state::tell_directory() {
+  auto x = lead;
+  x.leads = term != 0;
+  if (is_cluster() && replicator)
+    x.store = store;
+  self->send(contacts.directory, std::move(x));
 }
 
 // -- handlers -----------------------------------------------------------------
 
 void group_state::on_lead(const lead_change& x) {
+  group_lead news{options.replicate.group, x};
+  lead.term = x.term;
   if (contacts.links)
-    self->send(contacts.links, x);
+    self->send(contacts.links, news);
+  if (contacts.observer)
+    self->send(contacts.observer, news);
   if (term != 0 && (!x.ready || x.term != term))
     cease_to_lead();
   if (x.ready && term == 0) {
@@ -74,27 +97,47 @@ void group_state::on_lead(const lead_change& x) {
   }
   if (lead.tracker)
     self->send(lead.tracker, x);
-  self->send(contacts.directory, lead);
+  tell_directory();
 }
 
-void group_state::on_roster(manager_roster& x) {
+void group_state::on_roster(group_roster& x) {
   if (contacts.links)
-    self->send(contacts.links, std::move(x));
+    self->send(contacts.links, x);
+  if (contacts.observer)
+    self->send(contacts.observer, std::move(x));
+}
+
+void group_state::on_facts(cluster_facts& x) {
+  if (replicator)
+    self->send(replicator, x);
+  if (lead.tracker)
+    self->send(lead.tracker, x);
+  facts = std::move(x);
 }
 
 void group_state::begin_to_lead() {
-  log::info("{} leads in term {}", name, term);
+  log::info("{} is led by this manager in term {}", options.replicate.group,
+            term);
+  if (is_cluster())
+    return;
   lead.tracker
     = self->spawn<caf::linked>(task_tracker, options.follow, store, replicator);
   lead.scheduler = self->spawn<caf::linked>(job_scheduler, options.accept,
                                             store, replicator, lead.tracker);
+  if (facts)
+    self->send(lead.tracker, *facts);
 }
 
 void group_state::cease_to_lead() {
-  log::info("{} does not lead any more", name);
+  log::info("{} is not led by this manager any more", options.replicate.group);
   term = 0;
+  if (lead.tracker) // It has nothing to begin any more.
+    self->send(lead.tracker, lead_change{});
+  auto former = lead;
+  lead.scheduler = nullptr;
+  lead.tracker = nullptr;
   // They are told that what is under way failed, and pass that on.
-  retired.emplace(++retirements, std::exchange(lead, {{}, {}, replicator}));
+  retired.emplace(++retirements, std::move(former));
   self->delayed_send(self, options.grace, atom::retire::value, retirements);
 }
 
@@ -131,7 +174,7 @@ void group_state::on_down(const caf::down_msg& x) {
   former_store = std::exchange(store, nullptr);
   replicator = nullptr;
   lead.replicator = nullptr;
-  self->send(contacts.directory, lead);
+  tell_directory(); // It must let go of the tables.
   on_reopen();
 }
 
@@ -142,7 +185,8 @@ void group_state::on_reopen() {
   }
   auto opened = options.reopen();
   if (!opened) {
-    log::error("{} cannot open its tables: {}", name, opened.error().message);
+    log::error("{} cannot open its tables: {}", options.replicate.group,
+               opened.error().message);
     self->quit(caf::make_error(caf::sec::runtime_error));
     return;
   }
@@ -172,7 +216,12 @@ group_impl::behavior_type group(group_impl::stateful_pointer<group_state> self,
     [self](const caf::down_msg& x) { self->state.on_down(x); });
   return {
     [self](const lead_change& x) { self->state.on_lead(x); },
-    [self](manager_roster& x) { self->state.on_roster(x); },
+    [self](group_roster& x) { self->state.on_roster(x); },
+    [self](cluster_facts& x) { self->state.on_facts(x); },
+    [self](atom::transfer, uint64_t to) {
+      if (self->state.replicator)
+        self->send(self->state.replicator, atom::transfer::value, to);
+    },
     [self](atom::retire, uint64_t number) { self->state.on_retire(number); },
     [self](atom::reopen) { self->state.on_reopen(); },
   };

@@ -16,12 +16,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace coppice {
 
 /// GROUP: a manager's part in one replicated group.
-using group_actor = lead_listener;
+using group_actor
+  = lead_listener::extend<caf::reacts_to<cluster_facts>,
+                          caf::reacts_to<atom::transfer, uint64_t>>;
 
 /// GROUP with its messages to itself.
 using group_impl = group_actor::extend<caf::reacts_to<atom::retire, uint64_t>,
@@ -32,8 +35,6 @@ struct group_options {
   state_replicator_options replicate;
   job_scheduler_options accept;
   task_tracker_options follow;
-  /// There is no log yet.
-  bool blank = false;
   /// How long the children of a former leader live on: to answer those that
   /// they have heard.
   std::chrono::milliseconds grace{200};
@@ -43,12 +44,18 @@ struct group_options {
   bool threads = true;
 };
 
+/// Who is told how it stands with a group.
+using group_observer
+  = caf::typed_actor<caf::reacts_to<group_lead>, caf::reacts_to<group_roster>>;
+
 /// Whom the GROUP speaks to.
 struct group_contacts {
   /// Told who answers for the group.
   caf::typed_actor<caf::reacts_to<lead_info>> directory;
   /// Invalid if this is the only manager.
   peer_links_actor links;
+  /// Invalid in tests.
+  group_observer observer;
 };
 
 /// The state of GROUP: its replicator, and, while this manager leads, the
@@ -67,7 +74,9 @@ struct group_state {
 
   void on_lead(const lead_change& x);
 
-  void on_roster(manager_roster& x);
+  void on_roster(group_roster& x);
+
+  void on_facts(cluster_facts& x);
 
   void on_retire(uint64_t number);
 
@@ -80,6 +89,15 @@ struct group_state {
   // -- parts of the handlers --------------------------------------------------
 
   void start_replicator();
+
+  /// Returns from which restore the tables have come, if they have a state.
+  std::optional<uint64_t> lineage() const;
+
+  bool is_cluster() const {
+    return options.replicate.group == cluster_group;
+  }
+
+  void tell_directory();
 
   void begin_to_lead();
 
@@ -105,6 +123,9 @@ struct group_state {
   state_replicator_actor replicator;
 
   lead_info lead;
+
+  /// The last that a shard was told.
+  std::optional<cluster_facts> facts;
 
   /// The term in which this manager leads; 0: it does not.
   uint64_t term = 0;

@@ -17,12 +17,6 @@ namespace coppice {
 
 namespace {
 
-/// The most specs in one submit.
-constexpr int max_submit = 1'000;
-
-/// Specs of one submit are packed into commands of about this size.
-constexpr size_t max_part_bytes = size_t{128} << 10;
-
 /// Pause before leases that failed are tried again.
 constexpr auto retry_pause = std::chrono::milliseconds{200};
 
@@ -54,28 +48,9 @@ std::vector<std::string> strings(const auto& xs) {
   return {xs.begin(), xs.end()};
 }
 
-std::vector<std::string> sorted(std::vector<std::string> xs) {
-  std::sort(xs.begin(), xs.end());
-  return xs;
-}
-
 } // namespace
 
 // -- member types -------------------------------------------------------------
-
-/// A submit on its way through the log.
-struct job_scheduler_state::submission {
-  caf::typed_response_promise<proto::Reply> promise;
-  proto::Reply reply;
-  std::vector<accepted> items;
-  /// Commands that are not answered.
-  size_t open_parts = 0;
-
-  void part_answered() {
-    if (--open_parts == 0)
-      promise.deliver(std::move(reply));
-  }
-};
 
 /// Picks on their way through the log.
 struct job_scheduler_state::lease_round {
@@ -113,10 +88,11 @@ void job_scheduler_state::load_kinds() {
       kinds.add(std::move(kind));
   });
   if (!loaded)
-    log::error("{} cannot read the kinds: {}", name, to_string(loaded.error()));
+    log::error("{} cannot read the kinds: {}", options.group,
+               to_string(loaded.error()));
 }
 
-// -- submit -------------------------------------------------------------------
+// -- requests -----------------------------------------------------------------
 
 caf::result<proto::Reply> job_scheduler_state::on_request(proto::Request& x) {
   switch (x.kind_case()) {
@@ -128,159 +104,6 @@ caf::result<proto::Reply> job_scheduler_state::on_request(proto::Request& x) {
       return refusal(ec::protocol_violation,
                      "the job scheduler does not know this request");
   }
-}
-
-caf::result<proto::Reply>
-job_scheduler_state::submit(proto::SubmitRequest& request) {
-  if (request.specs_size() > max_submit)
-    return refusal(ec::invalid_argument,
-                   "a submit carries at most 1000 tasks, this one has "
-                     + std::to_string(request.specs_size()));
-  auto batch = std::make_shared<submission>();
-  batch->reply.mutable_submit(); // Also the answer to no specs at all.
-  std::vector<part> parts;
-  for (auto i = 0; i < request.specs_size(); ++i) {
-    auto& reply = *batch->reply.mutable_submit()->add_items();
-    auto size = request.specs(i).size();
-    auto item = accept(std::move(*request.mutable_specs(i)), i);
-    if (!item) {
-      set_error(*reply.mutable_error(), item.error());
-      continue;
-    }
-    if (parts.empty() || parts.back().bytes + size > max_part_bytes)
-      parts.push_back({batch->items.size(), 0, {}});
-    parts.back().bytes += size;
-    batch->items.push_back(std::move(item.value()));
-    fill(*parts.back().command.mutable_submit()->add_items(),
-         batch->items.back());
-  }
-  if (parts.empty())
-    return std::move(batch->reply);
-  batch->open_parts = parts.size();
-  batch->promise = self->make_response_promise<proto::Reply>();
-  // Without a deadline, as all that the leader has to know the outcome of: what
-  // is applied late is queued or leased all the same.
-  for (auto& x : parts) {
-    auto n = static_cast<size_t>(x.command.submit().items_size());
-    self->request(replicator, caf::infinite, std::move(x.command))
-      .then(
-        [this, batch, first = x.first, n](proto::Outcome& outcome) {
-          submitted(*batch, first, n, outcome);
-        },
-        [this, batch, first = x.first, n](caf::error& err) {
-          submit_failed(*batch, first, n, unknown_outcome(err));
-        });
-  }
-  return batch->promise;
-}
-
-result<job_scheduler_state::accepted>
-job_scheduler_state::accept(std::string bytes, int place) {
-  accepted item;
-  item.place = place;
-  item.bytes = std::move(bytes);
-  auto& spec = item.spec;
-  if (!spec.ParseFromString(item.bytes))
-    return error{ec::invalid_argument,
-                 "the spec is not a valid coppice.proto.TaskSpec (garbled "
-                 "bytes, or text that is not UTF-8)"};
-  auto checked
-    = check_spec(spec, item.bytes.size(), options.max_payload_bytes, kinds);
-  if (!checked)
-    return checked.error();
-  auto known = classes.find({spec.kind(), sorted(strings(spec.labels()))});
-  if (known != classes.end())
-    item.claimed = queue.claim(known->second);
-  return item;
-}
-
-void job_scheduler_state::fill(proto::SubmitCommand::Item& out,
-                               accepted& item) {
-  auto& spec = item.spec;
-  out.set_product(std::string{effective_product(spec)});
-  out.set_kind(spec.kind());
-  out.set_priority(spec.priority());
-  *out.mutable_labels() = spec.labels();
-  out.set_idempotency_key(spec.idempotency_key());
-  if (!item.claimed) {
-    out.set_spec(std::exchange(item.bytes, {}));
-    return;
-  }
-  out.set_spec(item.bytes);
-  out.set_lease_to_node(item.claimed->node);
-  out.set_lease_to_incarnation(item.claimed->incarnation);
-}
-
-void job_scheduler_state::submitted(submission& batch, size_t first, size_t n,
-                                    const proto::Outcome& outcome) {
-  if (outcome.has_error())
-    return submit_failed(batch, first, n, outcome.error());
-  deliveries out;
-  for (auto i = 0; i < outcome.submit().items_size(); ++i) {
-    auto& item = batch.items[first + static_cast<size_t>(i)];
-    item_submitted(item, outcome.submit().items(i), out);
-    auto& reply = *batch.reply.mutable_submit()->mutable_items(item.place);
-    if (outcome.submit().items(i).has_error()) {
-      *reply.mutable_error() = outcome.submit().items(i).error();
-    } else {
-      reply.set_id(to_string(from_ref(outcome.submit().items(i).id())));
-      reply.set_duplicate(outcome.submit().items(i).duplicate());
-    }
-  }
-  deliver(out);
-  batch.part_answered();
-}
-
-void job_scheduler_state::item_submitted(accepted& item,
-                                         const proto::SubmitOutcome::Item& said,
-                                         deliveries& out) {
-  if (item.claimed)
-    queue.claim_settled(*item.claimed, said.leased());
-  if (said.leased()) {
-    auto& to = out[*item.claimed];
-    add_lease(to, from_ref(said.id()), 1, *item.claimed, item.spec,
-              wall_clock_ms());
-    auto* assignment = to.message.add_items();
-    *assignment->mutable_ref()->mutable_task() = said.id();
-    assignment->mutable_ref()->set_attempt(1);
-    assignment->set_spec(std::move(item.bytes));
-  } else if (!said.has_error() && !said.duplicate()) {
-    learn_class(said.task_class(), item.spec);
-    queue.mark_ready(said.id().product(), said.task_class(),
-                     queue_position{item.spec.priority(), said.id().epoch(),
-                                    said.id().sequence()});
-    schedule_dispatch();
-  }
-}
-
-void job_scheduler_state::add_lease(delivery& to, const task_id& task,
-                                    uint32_t attempt, const worker_key& who,
-                                    const proto::TaskSpec& spec,
-                                    int64_t first_leased_ms) {
-  auto* kind = kinds.find(spec.kind());
-  to.leases.push_back({task, attempt, who.node, who.incarnation,
-                       kind ? effective_clocks(spec, *kind) : clocks{},
-                       first_leased_ms});
-}
-
-void job_scheduler_state::submit_failed(submission& batch, size_t first,
-                                        size_t n, const proto::Error& why) {
-  for (auto i = first; i < first + n; ++i) {
-    auto& item = batch.items[i];
-    if (item.claimed)
-      queue.claim_settled(*item.claimed, false);
-    auto& reply = *batch.reply.mutable_submit()->mutable_items(item.place);
-    *reply.mutable_error() = why;
-  }
-  batch.part_answered();
-}
-
-void job_scheduler_state::learn_class(uint32_t number,
-                                      const proto::TaskSpec& spec) {
-  auto rules = sorted(strings(spec.labels()));
-  auto [i, added] = classes.try_emplace({spec.kind(), rules}, number);
-  if (added)
-    queue.define_class(number, spec.kind(), std::move(rules));
 }
 
 // -- pulls --------------------------------------------------------------------
@@ -352,7 +175,7 @@ void job_scheduler_state::on_dispatch() {
       auto* item = items.add_items();
       *item->mutable_id() = to_ref(pick.id);
       auto row = get_task(view, pick.id);
-      auto last = row ? row->attempt() : 0;
+      auto last = row ? last_number(*row) : 0;
       round->attempts.push_back(last + 1);
       item->set_attempt(last + 1);
       item->set_node(pick.worker.node);
@@ -403,14 +226,24 @@ void job_scheduler_state::leased(lease_round& round, proto::Outcome& outcome) {
     }
   });
   if (!read)
-    log::error("{} cannot read what it leased: {}", name,
+    log::error("{} cannot read what it leased: {}", options.group,
                to_string(read.error()));
   deliver(out);
 }
 
+void job_scheduler_state::add_lease(delivery& to, const task_id& task,
+                                    uint32_t attempt, const worker_key& who,
+                                    const proto::TaskSpec& spec,
+                                    int64_t first_leased_ms) {
+  auto* kind = kinds.find(spec.kind());
+  to.leases.push_back({task, attempt, who.node, who.incarnation,
+                       kind ? effective_clocks(spec, *kind) : clocks{},
+                       first_leased_ms});
+}
+
 void job_scheduler_state::lease_failed(lease_round& round,
                                        const std::string& why) {
-  log::warn("{} could not lease {} tasks and tries again: {}", name,
+  log::warn("{} could not lease {} tasks and tries again: {}", options.group,
             round.picks.size(), why);
   for (auto& pick : round.picks)
     queue.settled(pick.id, false);
@@ -474,7 +307,7 @@ job_scheduler(job_scheduler_impl::stateful_pointer<job_scheduler_state> self,
   auto started = self->state.init(options, std::move(store),
                                   std::move(replicator), std::move(tracker));
   if (!started) {
-    log::error("{} cannot start: {}", self->state.name,
+    log::error("{} cannot start: {}", self->state.options.group,
                to_string(started.error()));
     self->quit(caf::make_error(caf::sec::runtime_error));
     return job_scheduler_impl::behavior_type::make_empty_behavior();

@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coppice {
@@ -29,6 +30,8 @@ using job_scheduler_impl
 
 /// What the JOB_SCHEDULER is told when it starts.
 struct job_scheduler_options {
+  /// Name of the shard, for people.
+  std::string group = "shard-0";
   /// The largest encoded spec that is accepted.
   size_t max_payload_bytes = size_t{1} << 20;
   /// The most tasks that one command leases.
@@ -58,7 +61,12 @@ struct job_scheduler_state {
     /// The encoded spec, for the assignment; only if claimed.
     std::string bytes;
     proto::TaskSpec spec;
+    /// Binding of its product.
+    proto::ProductRoute product;
   };
+
+  /// By name.
+  using product_routes = std::map<std::string_view, const proto::ProductRoute*>;
 
   /// A command with some of the specs of a submit.
   struct part {
@@ -109,7 +117,8 @@ struct job_scheduler_state {
   caf::result<proto::Reply> submit(proto::SubmitRequest& request);
 
   /// Checks a spec, and claims a slot if one is free for it.
-  result<accepted> accept(std::string bytes, int place);
+  result<accepted> accept(std::string bytes, int place,
+                          const product_routes& products);
 
   void fill(proto::SubmitCommand::Item& out, accepted& item);
 

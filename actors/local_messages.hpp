@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,10 +58,14 @@ struct ready_queues {
 namespace atom {
 
 using reopen = caf::atom_constant<caf::atom("reopen")>;
+using slots = caf::atom_constant<caf::atom("slots")>;
+using reachable = caf::atom_constant<caf::atom("reachable")>;
+using transfer = caf::atom_constant<caf::atom("transfer")>;
 using retire = caf::atom_constant<caf::atom("retire")>;
 using found = caf::atom_constant<caf::atom("found")>;
 using barrier = caf::atom_constant<caf::atom("barrier")>;
 using flush = caf::atom_constant<caf::atom("flush")>;
+using sweep = caf::atom_constant<caf::atom("sweep")>;
 using dispatch = caf::atom_constant<caf::atom("dispatch")>;
 using tick = caf::tick_atom;
 
@@ -98,22 +103,50 @@ struct copied_tables {
   error why;
 };
 
-/// All managers: those of the config file, and those that the log knows; also
-/// who was removed, and marked so once it has left the group.
-struct manager_roster {
+/// What a group knows of its members, and, if it is the cluster group, of the
+/// cluster.
+struct group_roster {
+  std::string group;
+  /// Who is a member, voting or not.
+  std::vector<uint64_t> members;
+  /// Those of the config file, and those that the cluster group knows; also who
+  /// was removed, and marked so.
   std::vector<proto::ManagerRow> managers;
+  /// Only of the cluster group.
+  std::vector<proto::ShardRow> shards;
 };
 
-/// Is told who leads a group, and who the managers are: at first, and whenever
-/// that changes.
-using lead_listener = caf::typed_actor<caf::reacts_to<lead_change>,
-                                       caf::reacts_to<manager_roster>>;
+/// To whoever has to do with a shard: what the cluster group knows.
+struct cluster_facts {
+  std::vector<proto::ManagerRow> managers;
+  /// How many there are.
+  uint32_t shards = 1;
+};
 
-/// To PEER_LINKS: the replica of this manager.
+/// Is told who leads a group, and who belongs to it: at first, and whenever
+/// that changes.
+using lead_listener
+  = caf::typed_actor<caf::reacts_to<lead_change>, caf::reacts_to<group_roster>>;
+
+/// To PEER_LINKS: the replica that this manager has of a group.
 struct own_replica {
+  std::string group;
   peer_actor replica;
   /// Who is told of the other managers' replicas.
   caf::typed_actor<caf::reacts_to<peer_link_state>> replicator;
+  /// See `lineage_of`; nothing as long as it has no state.
+  std::optional<uint64_t> lineage{};
+};
+
+/// To PEER_LINKS and MANAGER: how it stands with the lead of a group.
+struct group_lead {
+  std::string group;
+  lead_change lead;
+};
+
+/// From PEER_LINKS: the other managers that are connected, as members.
+struct reachable_members {
+  std::vector<uint64_t> ids;
 };
 
 /// From PEER_LINKS: how this manager is to begin.
@@ -129,6 +162,9 @@ using state_replicator_actor
   = peer_actor::extend<caf::reacts_to<peer_link_state>,
                        // Replaces the listener.
                        caf::reacts_to<lead_listener>,
+                       caf::reacts_to<cluster_facts>,
+                       // Hands the lead to this member, if that votes.
+                       caf::reacts_to<atom::transfer, uint64_t>,
                        // Proposes one command. The answer means: durable on a
                        // quorum, and applied. An outcome with `error` means:
                        // refused, nothing happened. A CAF error: nobody knows.
@@ -149,7 +185,7 @@ using local_job_scheduler_actor
 using local_task_tracker_actor = task_tracker_actor::extend<
   caf::reacts_to<granted_leases>, caf::reacts_to<undelivered_leases>,
   // How it stands with the lead.
-  caf::reacts_to<lead_change>,
+  caf::reacts_to<lead_change>, caf::reacts_to<cluster_facts>,
   // Told once, when both exist.
   caf::reacts_to<local_job_scheduler_actor>,
   // A worker registers; answered when that is durable.
@@ -158,15 +194,25 @@ using local_task_tracker_actor = task_tracker_actor::extend<
 /// From GROUP to the DIRECTORY: who answers for the group. While this manager
 /// does not lead only the replicator is valid, if that.
 struct lead_info {
+  std::string group;
   local_job_scheduler_actor scheduler;
   local_task_tracker_actor tracker;
   state_replicator_actor replicator;
+  /// The tables of the cluster group, as far as this manager has them; null
+  /// for all other groups.
+  std::shared_ptr<const tables> store;
+  /// The newest term that this manager knows.
+  uint64_t term = 0;
+  /// This manager leads the group.
+  bool leads = false;
 };
 
-/// From PEER_LINKS to the DIRECTORY: the manager that leads.
+/// From PEER_LINKS to the DIRECTORY: the other manager that leads a group.
 struct leader_address {
+  std::string group;
   std::string node; ///< Empty: unknown.
   std::string address;
+  directory_actor directory;
 
   friend bool operator==(const leader_address&, const leader_address&)
     = default;
@@ -187,7 +233,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::peer_link_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_change)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_listener)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::copied_tables)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::manager_roster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::group_roster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::cluster_facts)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::group_lead)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::reachable_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::granted_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::undelivered_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::ready_queues)

@@ -21,6 +21,7 @@
 
 #include <string>
 #include <type_traits>
+#include <vector>
 
 // Everything that actors say to each other across nodes is a protobuf message;
 // this header makes CAF carry them.
@@ -89,29 +90,31 @@ using task_tracker_actor = caf::typed_actor<
 /// The STATE_REPLICATOR of a group, as those of the other managers see it.
 using peer_actor = caf::typed_actor<caf::reacts_to<proto::PeerMessage>>;
 
+using peer_actors = std::vector<peer_actor>;
+
 /// The DIRECTORY of a manager node: the one actor that is published at the node
-/// port; it knows who answers what.
+/// port; it knows who answers what, and asks other managers where these lead.
 using directory_actor = caf::typed_actor<
   // Whatever a client asks.
   caf::replies_to<proto::Request>::with<proto::Reply>,
   // A worker connects. With an error in the Welcome both handles are invalid.
   caf::replies_to<proto::Hello, worker_actor>::with<
     proto::Welcome, job_scheduler_actor, task_tracker_actor>,
-  // Another manager introduces itself, its DIRECTORY and its replica, which is
-  // invalid as long as it has none; the answer does the same.
+  // Another manager introduces itself, its DIRECTORY and its replicas, in the
+  // order of the groups in the hello; the answer does the same.
   caf::replies_to<proto::ManagerHello, caf::strong_actor_ptr,
-                  peer_actor>::with<proto::ManagerHello, peer_actor>>;
+                  peer_actors>::with<proto::ManagerHello, peer_actors>>;
 
 /// What clients need of a DIRECTORY.
 using api_actor
   = caf::typed_actor<caf::replies_to<proto::Request>::with<proto::Reply>>;
 
 /// Version of the protocol between nodes, and between clients and nodes.
-inline constexpr uint32_t protocol_version = 1;
+inline constexpr uint32_t protocol_version = 2;
 
 /// What peers must have in common to connect at all (CAF's
 /// `middleman.app-identifiers`).
-inline constexpr const char* app_identifier = "coppice-1";
+inline constexpr const char* app_identifier = "coppice-2";
 
 } // namespace coppice
 
@@ -136,6 +139,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(coppice, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(coppice, (coppice::proto::PeerMessage))
   CAF_ADD_TYPE_ID(coppice, (coppice::proto::ManagerHello))
   CAF_ADD_TYPE_ID(coppice, (coppice::peer_actor))
+  CAF_ADD_TYPE_ID(coppice, (coppice::peer_actors))
   CAF_ADD_TYPE_ID(coppice, (coppice::worker_actor))
   CAF_ADD_TYPE_ID(coppice, (coppice::job_scheduler_actor))
   CAF_ADD_TYPE_ID(coppice, (coppice::task_tracker_actor))

@@ -4,19 +4,18 @@
 #include "actors/node.hpp"
 
 #include "actors/directory.hpp"
-#include "actors/executor.hpp"
-#include "actors/group.hpp"
 #include "actors/kinds/checksum.hpp"
 #include "actors/kinds/exec_run.hpp"
 #include "actors/launcher_link.hpp"
+#include "actors/manager.hpp"
 #include "actors/net/middleman.hpp"
 #include "actors/peer_links.hpp"
+#include "actors/worker.hpp"
 #include "actors/worker_link.hpp"
 #include "config/data_folder.hpp"
+#include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 #include "storage/consensus/membership.hpp"
-#include "storage/lmdb_log_store.hpp"
-#include "storage/tables_transfer.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -38,9 +37,6 @@
 namespace coppice {
 
 namespace {
-
-/// The only group so far.
-constexpr const char* shard_folder = "groups/shard-0";
 
 /// How precise the timers of a group with several managers are.
 constexpr auto group_tick = std::chrono::milliseconds{10};
@@ -82,6 +78,11 @@ struct system_config : caf::actor_system_config {
     add_message_types<caf::id_block::coppice>();
     net::configure(*this, {x.net.heartbeat, x.net.timeout});
     load<caf::io::middleman>();
+    // The default policy has threads look for work to steal: 20,000 times a
+    // second right after there was some, at the expense of who works, and 100
+    // times a second when there was none for long, which a message then waits
+    // for.
+    set("scheduler.policy", caf::atom("sharing"));
   }
 };
 
@@ -118,6 +119,7 @@ public:
     options.managers = address_list(config_.worker.managers);
     options.is_manager = config_.node.roles.manager;
     options.stop = [] { ::kill(::getpid(), SIGTERM); };
+    options.shards = config_.cluster.shards;
     directory_ = sys_.spawn(directory, options);
     watch(directory_);
     if (config_.node.roles.manager)
@@ -148,10 +150,10 @@ public:
       hdl = std::decay_t<decltype(hdl)>{};
     };
     stopping_ = true;
-    down(executor_);
+    down(worker_);
     down(link_);
     down(directory_);
-    down(group_);
+    down(manager_);
     down(peers_);
   }
 
@@ -174,64 +176,46 @@ private:
   }
 
   std::optional<int> start_manager() {
-    auto folder = config_.data.dir / shard_folder;
     auto cannot = [&](const error& why) {
       log::error("node {} cannot open its state: {}", config_.node.id,
                  to_string(why));
       return why.code == ec::corrupt_store ? exit_code::unusable
                                            : exit_code::gave_up;
     };
-    std::error_code err;
-    std::filesystem::create_directories(folder, err);
-    if (err)
-      return cannot({ec::system_failure,
-                     "cannot make " + folder.string() + ": " + err.message()});
     auto member = member_number(config_.data.dir, manager_tag(config_.node.id));
     if (!member)
       return cannot(member.error());
-    tables_options options;
-    options.environment.map_size_bytes = config_.storage.map_size_bytes;
-    auto reopen = [folder, options]() -> result<std::shared_ptr<tables>> {
-      auto opened = open_tables(folder, options);
-      if (!opened)
-        return opened.as_failure();
-      return std::shared_ptr<tables>{std::move(opened.value())};
-    };
-    auto db = reopen();
-    if (!db)
-      return cannot(db.error());
-    auto log_disk
-      = lmdb_log_store::open(folder / "log", config_.storage.map_size_bytes);
-    if (!log_disk)
-      return cannot(log_disk.error());
-    group_options group;
-    group.replicate = replication(member.value());
-    group.replicate.dir = folder;
-    group.reopen = std::move(reopen);
-    start_group(std::move(group), std::move(db.value()),
-                std::shared_ptr<log_store>{std::move(log_disk.value())});
+    auto dir = config_.data.dir / groups_folder_name;
+    auto opened = open_groups(dir, config_.storage.map_size_bytes);
+    if (!opened)
+      return cannot(opened.error());
+    manager_options options;
+    options.member = member.value();
+    options.dir = dir;
+    options.map_size_bytes = config_.storage.map_size_bytes;
+    options.groups = group_limits(member.value());
+    if (!config_.cluster.managers.empty())
+      start_peers(member.value(), opened.value().at(cluster_group));
+    group_contacts contacts{directory_, peers_, {}};
+    manager_ = sys_.spawn(manager, std::move(options), std::move(contacts),
+                          std::move(opened.value()));
+    watch(manager_);
     return std::nullopt;
   }
 
-  void start_group(group_options options, std::shared_ptr<tables> store,
-                   std::shared_ptr<log_store> log_disk) {
-    options.follow.lease = config_.lease.duration;
-    options.follow.stop_grace
-      = config_.task.term_grace + std::chrono::seconds{5};
-    options.accept.max_payload_bytes = config_.task.max_payload_bytes;
-    options.blank = log_disk->last_index() == 0 && store->applied() == 0;
-    if (!config_.cluster.managers.empty())
-      start_peers(options.replicate.raft.id, options.blank, *log_disk);
-    group_contacts contacts{directory_, peers_};
-    group_ = sys_.spawn(group, std::move(options), std::move(contacts),
-                        std::move(log_disk), std::move(store));
-    watch(group_);
+  group_options group_limits(uint64_t member) const {
+    group_options x;
+    x.replicate = replication(member);
+    x.follow.lease = config_.lease.duration;
+    x.follow.stop_grace = config_.task.term_grace + std::chrono::seconds{5};
+    x.follow.history.keep = config_.ended_kept();
+    x.accept.max_payload_bytes = config_.task.max_payload_bytes;
+    return x;
   }
 
   state_replicator_options replication(uint64_t member) const {
     state_replicator_options options;
-    options.raft.id = member;
-    options.raft.voters = {member};
+    options.shards = config_.cluster.shards;
     options.raft.election_timeout = config_.raft.election_timeout;
     options.raft.heartbeat = config_.raft.heartbeat;
     options.raft.trailing_entries = config_.raft.trailing_entries;
@@ -254,7 +238,7 @@ private:
     return options;
   }
 
-  /// Returns who founded the group, if the log still begins there.
+  /// Returns who founded the cluster, if the log still begins there.
   static std::vector<uint64_t> founders(log_store& log_disk) {
     std::vector<uint64_t> result;
     if (log_disk.first_index() != 1 || log_disk.last_index() == 0)
@@ -269,13 +253,13 @@ private:
     return result;
   }
 
-  void start_peers(uint64_t member, bool blank, log_store& log_disk) {
+  void start_peers(uint64_t member, const group_storage& cluster) {
     peer_links_options options;
     options.node = config_.node.id;
     options.member = member;
     options.incarnation = start_.incarnation;
-    options.blank = blank;
-    options.founders = founders(log_disk);
+    options.blank = cluster.blank();
+    options.founders = founders(*cluster.log);
     options.managers = config_.cluster.managers;
     options.make_dialler = [this, patience = options.patience] {
       return net::spawn_middleman(sys_, patience);
@@ -324,10 +308,11 @@ private:
       dial.managers = config_.worker.managers;
       link_ = sys_.spawn(worker_link, dial,
                          net::spawn_middleman(sys_, dial.patience));
+      watch(link_);
       managers.link = link_;
     }
-    executor_ = sys_.spawn(executor, std::move(options), std::move(managers));
-    watch(executor_);
+    worker_ = sys_.spawn(worker_node, std::move(options), std::move(managers));
+    watch(worker_);
   }
 
   exec_settings commands() const {
@@ -350,10 +335,10 @@ private:
 
   directory_impl directory_;
   peer_links_actor peers_;
-  group_actor group_;
+  manager_actor manager_;
   launcher_actor launcher_;
   worker_link_actor link_;
-  executor_actor executor_;
+  worker_node_actor worker_;
 };
 
 /// Waits for SIGTERM or SIGINT.

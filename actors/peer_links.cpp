@@ -5,7 +5,9 @@
 
 #include "actors/replies.hpp"
 #include "config/values.hpp"
+#include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
+#include "storage/consensus/membership.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -64,22 +66,23 @@ void peer_links_state::drop_peer(const std::string& whom) {
 
 // -- handlers -----------------------------------------------------------------
 
-caf::result<proto::ManagerHello, peer_actor>
+caf::result<proto::ManagerHello, peer_actors>
 peer_links_state::on_hello(const proto::ManagerHello& x,
                            const caf::strong_actor_ptr& from,
-                           const peer_actor& its_replica) {
+                           const peer_actors& theirs) {
   auto answer = introduction();
   std::optional<error> wrong
     = error{ec::protocol_violation, "it names no directory"};
   if (from)
-    wrong = learn(x, caf::actor_cast<directory_actor>(from), its_replica);
+    wrong = learn(x, caf::actor_cast<directory_actor>(from), theirs);
   if (wrong) {
     log::warn("{} refuses a manager: {}", name, wrong->message);
     answer = {};
     set_error(*answer.mutable_error(), *wrong);
   }
-  auto promise = self->make_response_promise<proto::ManagerHello, peer_actor>();
-  promise.deliver(std::move(answer), wrong ? peer_actor{} : own());
+  auto promise
+    = self->make_response_promise<proto::ManagerHello, peer_actors>();
+  promise.deliver(std::move(answer), wrong ? peer_actors{} : own());
   return promise;
 }
 
@@ -109,8 +112,9 @@ void peer_links_state::on_dial(const std::string& whom) {
 }
 
 void peer_links_state::on_replica(own_replica& x) {
-  replica = std::move(x);
-  options.blank = false;
+  if (x.group == cluster_group)
+    options.blank = false;
+  replicas[x.group] = std::move(x);
   introduce_to_all();
 }
 
@@ -119,9 +123,13 @@ void peer_links_state::on_tick() {
   introduce_to_all();
 }
 
-void peer_links_state::on_roster(const manager_roster& x) {
-  for (auto& row : x.managers) {
-    if (row.removed()) {
+void peer_links_state::on_roster(group_roster& x) {
+  members[x.group] = std::move(x.members);
+  if (x.group == cluster_group)
+    managers = std::move(x.managers);
+  for (auto& row : managers) {
+    // Who was removed is spoken to until it is no member any more: it may lead.
+    if (row.removed() && !is_member(row.name())) {
       if (peers.count(row.name()) != 0)
         log::info("{} forgets the manager {}, who was removed", name,
                   row.name());
@@ -130,19 +138,29 @@ void peer_links_state::on_roster(const manager_roster& x) {
       add_peer(row.name(), address.value());
     }
   }
-  tell_leader();
+  tell_leaders();
 }
 
-void peer_links_state::on_lead(const lead_change& x) {
-  leader = x.leader;
-  tell_leader();
+bool peer_links_state::is_member(const std::string& whom) const {
+  for (auto& [group, ids] : members)
+    for (auto id : ids)
+      if (tag_of(id) == manager_tag(whom))
+        return true;
+  return false;
 }
 
-caf::result<directory_actor> peer_links_state::on_connect() {
-  if (leader == options.member)
+void peer_links_state::on_lead(const group_lead& x) {
+  leads[x.group] = x.lead;
+  tell_leaders();
+}
+
+caf::result<directory_actor> peer_links_state::on_connect(uint32_t shard) {
+  auto lead = leads.find(shard_group(shard));
+  if (lead != leads.end() && lead->second.leader == options.member)
     return directory_actor{directory};
   for (auto& [whom, x] : peers)
-    if (x.directory && x.hello && x.hello->member() == leader)
+    if (lead != leads.end() && x.directory && x.hello
+        && x.hello->member() == lead->second.leader)
       return x.directory;
   return caf::make_error(caf::sec::cannot_connect_to_node);
 }
@@ -151,6 +169,14 @@ caf::result<founding> peer_links_state::on_found() {
   waiting.push_back(self->make_response_promise<founding>());
   auto result = waiting.back();
   try_found();
+  return result;
+}
+
+reachable_members peer_links_state::on_reachable() const {
+  reachable_members result;
+  for (auto& [whom, x] : peers)
+    if (x.hello)
+      result.ids.push_back(x.hello->member());
   return result;
 }
 
@@ -168,10 +194,29 @@ void peer_links_state::on_down(const caf::down_msg& x) {
 // -- parts of the handlers ----------------------------------------------------
 
 void peer_links_state::disconnect(peer& x) {
-  if (x.hello && replica.replicator)
-    self->send(replica.replicator, peer_link_state{x.hello->member(), {}});
+  if (x.hello)
+    for (auto& [group, own] : replicas)
+      self->send(own.replicator, peer_link_state{x.hello->member(), {}});
   x.directory = nullptr;
   x.hello.reset();
+  // A handle that comes again is equal to the old one, which is dead.
+  tell_leaders();
+}
+
+void peer_links_state::link_replicas(const proto::ManagerHello& x,
+                                     const peer_actors& theirs) {
+  for (auto i = 0; i < x.groups_size(); ++i) {
+    auto own = replicas.find(x.groups(i));
+    auto place = static_cast<size_t>(i);
+    if (own != replicas.end() && place < theirs.size() && theirs[place])
+      self->send(own->second.replicator,
+                 peer_link_state{x.member(), theirs[place]});
+  }
+}
+
+std::optional<uint64_t> peer_links_state::lineage() const {
+  auto own = replicas.find(cluster_group);
+  return own == replicas.end() ? std::nullopt : own->second.lineage;
 }
 
 proto::ManagerHello peer_links_state::introduction() const {
@@ -182,12 +227,16 @@ proto::ManagerHello peer_links_state::introduction() const {
   x.set_protocol(protocol_version);
   x.set_blank(options.blank);
   x.mutable_founders()->Add(options.founders.begin(), options.founders.end());
+  for (auto& [group, own] : replicas)
+    x.add_groups(group);
+  if (auto own = lineage())
+    x.set_lineage(*own);
   return x;
 }
 
 std::optional<error> peer_links_state::learn(const proto::ManagerHello& x,
                                              const directory_actor& from,
-                                             const peer_actor& its_replica) {
+                                             const peer_actors& theirs) {
   auto i = peers.find(x.node());
   if (i == peers.end())
     return error{ec::invalid_argument,
@@ -202,6 +251,18 @@ std::optional<error> peer_links_state::learn(const proto::ManagerHello& x,
                                  + " has the member number of this one: was "
                                    "its data folder copied?"};
   auto& to = i->second;
+  auto own_lineage = lineage();
+  if (x.has_lineage() && own_lineage && x.lineage() != *own_lineage) {
+    // It may have been accepted before one of the states was known.
+    if (to.directory)
+      self->demonitor(to.directory.address());
+    disconnect(to);
+    return error{ec::conflict,
+                 "managers " + options.node + " and " + x.node()
+                   + " have the states of different clusters, for one of them "
+                     "was restored from a backup without the other: stop the "
+                     "one that is not to be, and remove its data folder"};
+  }
   if (!to.directory)
     log::info("{} is connected to the manager {}", name, x.node());
   if (to.directory != from) {
@@ -212,22 +273,27 @@ std::optional<error> peer_links_state::learn(const proto::ManagerHello& x,
     self->monitor(to.directory);
   }
   to.hello = x;
-  if (replica.replicator && its_replica)
-    self->send(replica.replicator, peer_link_state{x.member(), its_replica});
+  link_replicas(x, theirs);
   try_found();
-  tell_leader();
+  tell_leaders();
   return std::nullopt;
 }
 
-void peer_links_state::tell_leader() {
-  leader_address now;
-  for (auto& [whom, x] : peers)
-    if (x.hello && x.hello->member() == leader)
-      now = {whom, to_string(x.address)};
-  if (now == told)
-    return;
-  told = now;
-  self->send(directory, now);
+void peer_links_state::tell_leaders() {
+  for (auto& [group, lead] : leads) {
+    leader_address now;
+    now.group = group;
+    for (auto& [whom, x] : peers)
+      if (x.hello && x.hello->member() == lead.leader) {
+        now.node = whom;
+        now.address = to_string(x.address);
+        now.directory = x.directory;
+      }
+    if (now == told[group])
+      continue;
+    told[group] = now;
+    self->send(directory, std::move(now));
+  }
 }
 
 void peer_links_state::introduce_to_all() {
@@ -242,7 +308,8 @@ void peer_links_state::introduce(const std::string& whom,
     ->request(to, caf::duration{hello_timeout}, introduction(),
               caf::actor_cast<caf::strong_actor_ptr>(directory), own())
     .then(
-      [this, whom, to](const proto::ManagerHello& x, const peer_actor& theirs) {
+      [this, whom, to](const proto::ManagerHello& x,
+                       const peer_actors& theirs) {
         auto wrong = x.has_error() ? to_error(x.error()) : error{};
         if (!x.has_error() && x.node() != whom)
           wrong = {ec::conflict, "there is manager '" + x.node() + "'"};
@@ -309,8 +376,11 @@ void peer_links_state::try_found() {
     x.deliver(*result);
 }
 
-peer_actor peer_links_state::own() const {
-  return replica.replica;
+peer_actors peer_links_state::own() const {
+  peer_actors result;
+  for (auto& [group, own] : replicas)
+    result.push_back(own.replica);
+  return result;
 }
 
 // -- peer_links ---------------------------------------------------------------
@@ -327,15 +397,18 @@ peer_links(peer_links_impl::stateful_pointer<peer_links_state> self,
       caf::anon_send_exit(x, caf::exit_reason::kill);
   });
   return {
-    [self](caf::connect_atom) { return self->state.on_connect(); },
+    [self](caf::connect_atom, uint32_t shard) {
+      return self->state.on_connect(shard);
+    },
     [self](const proto::ManagerHello& x, const caf::strong_actor_ptr& from,
-           const peer_actor& replica) {
-      return self->state.on_hello(x, from, replica);
+           const peer_actors& replicas) {
+      return self->state.on_hello(x, from, replicas);
     },
     [self](atom::tick) { self->state.on_tick(); },
     [self](own_replica& x) { self->state.on_replica(x); },
-    [self](const manager_roster& x) { self->state.on_roster(x); },
-    [self](const lead_change& x) { self->state.on_lead(x); },
+    [self](group_roster& x) { self->state.on_roster(x); },
+    [self](const group_lead& x) { self->state.on_lead(x); },
+    [self](atom::reachable) { return self->state.on_reachable(); },
     [self](atom::found) { return self->state.on_found(); },
     [self](caf::connect_atom, const std::string& whom) {
       self->state.on_dial(whom);

@@ -29,13 +29,15 @@ namespace coppice {
 using peer_links_actor = worker_link_actor::extend<
   // Another manager introduces itself: see `directory_actor`.
   caf::replies_to<proto::ManagerHello, caf::strong_actor_ptr,
-                  peer_actor>::with<proto::ManagerHello, peer_actor>,
+                  peer_actors>::with<proto::ManagerHello, peer_actors>,
   // This manager has a replica from now on.
   caf::reacts_to<own_replica>,
-  // Who the managers are, as this manager's replica knows.
-  caf::reacts_to<manager_roster>,
-  // Who leads, as this manager's replica knows.
-  caf::reacts_to<lead_change>,
+  // Who belongs to a group, as this manager's replica knows.
+  caf::reacts_to<group_roster>,
+  // Who leads a group, as this manager's replica knows.
+  caf::reacts_to<group_lead>,
+  // Which members can be reached.
+  caf::replies_to<atom::reachable>::with<reachable_members>,
   // Answered once it is clear how a manager without a log is to begin.
   caf::replies_to<atom::found>::with<founding>>;
 
@@ -50,7 +52,7 @@ struct peer_links_options {
   std::string node;
   uint64_t member = 0;
   uint64_t incarnation = 0;
-  /// It has no log.
+  /// It has no log of the cluster group.
   bool blank = false;
   /// Who founded the cluster, if its log still begins there.
   std::vector<uint64_t> founders;
@@ -91,9 +93,9 @@ struct peer_links_state {
 
   // -- handlers ---------------------------------------------------------------
 
-  caf::result<proto::ManagerHello, peer_actor>
+  caf::result<proto::ManagerHello, peer_actors>
   on_hello(const proto::ManagerHello& x, const caf::strong_actor_ptr& from,
-           const peer_actor& replica);
+           const peer_actors& replicas);
 
   void on_dial(const std::string& name);
 
@@ -101,24 +103,36 @@ struct peer_links_state {
 
   void on_replica(own_replica& x);
 
-  void on_roster(const manager_roster& x);
+  void on_roster(group_roster& x);
 
-  void on_lead(const lead_change& x);
+  void on_lead(const group_lead& x);
 
-  caf::result<directory_actor> on_connect();
+  /// Returns the DIRECTORY of the manager that leads a shard.
+  caf::result<directory_actor> on_connect(uint32_t shard);
 
   caf::result<founding> on_found();
+
+  reachable_members on_reachable() const;
 
   void on_down(const caf::down_msg& x);
 
   // -- parts of the handlers --------------------------------------------------
+
+  /// Returns from which restore the state of this manager has come.
+  std::optional<uint64_t> lineage() const;
 
   proto::ManagerHello introduction() const;
 
   /// Takes note of what a peer said, and returns whether it may stay.
   std::optional<error> learn(const proto::ManagerHello& x,
                              const directory_actor& from,
-                             const peer_actor& replica);
+                             const peer_actors& replicas);
+
+  /// Tells each own replica of a group which one the peer has of it.
+  void link_replicas(const proto::ManagerHello& x, const peer_actors& theirs);
+
+  /// Returns whether the manager *name* is a member of any group.
+  bool is_member(const std::string& name) const;
 
   /// Connects to the manager *name* from now on.
   void add_peer(const std::string& name, const host_port& address);
@@ -126,7 +140,7 @@ struct peer_links_state {
   /// Forgets the manager *name*, who was removed.
   void drop_peer(const std::string& name);
 
-  /// The replica of *x* cannot be reached any more.
+  /// The replicas of *x* cannot be reached any more.
   void disconnect(peer& x);
 
   void introduce_to_all();
@@ -143,10 +157,11 @@ struct peer_links_state {
 
   void try_found();
 
-  /// Tells the DIRECTORY who leads, if that is news.
-  void tell_leader();
+  /// Tells the DIRECTORY who leads which group, as far as that is news.
+  void tell_leaders();
 
-  peer_actor own() const;
+  /// In the order of their groups.
+  peer_actors own() const;
 
   // -- member variables -------------------------------------------------------
 
@@ -159,19 +174,22 @@ struct peer_links_state {
   /// That of this manager.
   local_directory_actor directory;
 
-  own_replica replica;
+  std::map<std::string, own_replica> replicas; ///< By group.
 
   std::map<std::string, peer> peers; ///< By name; without this manager.
+
+  std::vector<proto::ManagerRow> managers;
+
+  std::map<std::string, std::vector<uint64_t>> members; ///< By group.
 
   /// All that dial, for the end of this actor.
   std::shared_ptr<std::vector<caf::io::middleman_actor>> middlemen
     = std::make_shared<std::vector<caf::io::middleman_actor>>();
 
-  /// Who leads; 0: unknown.
-  uint64_t leader = 0;
+  std::map<std::string, lead_change> leads; ///< By group.
 
-  /// What the DIRECTORY was told of it.
-  leader_address told;
+  /// What the DIRECTORY was told of them.
+  std::map<std::string, leader_address> told;
 
   std::vector<caf::typed_response_promise<founding>> waiting;
 };

@@ -108,8 +108,8 @@ void state_replicator_state::on_peer(proto::PeerMessage& x) {
     return on_tables_wanted(x);
   if (x.has_tables_part())
     return on_tables_part(x);
-  auto ignore = [](const error& why) {
-    log::debug("{} ignores a message: {}", name, to_string(why));
+  auto ignore = [this](const error& why) {
+    log::debug("{} ignores a message: {}", options.group, to_string(why));
   };
   auto whole = joiner->join(std::move(x));
   if (!whole)
@@ -139,6 +139,10 @@ void state_replicator_state::on_listener(lead_listener x) {
   told.reset();
   roster_changed = true;
   tell_listener();
+}
+
+void state_replicator_state::on_facts(cluster_facts& x) {
+  options.managers = std::move(x.managers);
 }
 
 void state_replicator_state::on_flush() {
@@ -177,7 +181,7 @@ void state_replicator_state::on_tick() {
 void state_replicator_state::on_exit() {
   // Only for a quick start: what is not flushed is in the log.
   if (auto done = store->flush_now(); !done)
-    log::warn("{} could not flush its tables: {}", name,
+    log::warn("{} could not flush its tables: {}", options.group,
               to_string(done.error()));
 }
 
@@ -272,7 +276,8 @@ void state_replicator_state::end_turn() {
   if (auto& offer = ended.value().missing_snapshot)
     on_behind(*offer);
   if (ended.value().leadership_lost) {
-    log::warn("{} lost the lead; the term is {} now", name, ended.value().term);
+    log::warn("{} lost the lead; the term is {} now", options.group,
+              ended.value().term);
     fail_flights();
   }
   if (auto done = apply_committed(); !done) {
@@ -281,7 +286,7 @@ void state_replicator_state::end_turn() {
     return struggle("tables", done.error());
   }
   if (std::exchange(failing, false))
-    log::info("{} can write again", name);
+    log::info("{} can write again", options.group);
   tell_listener();
 }
 
@@ -290,7 +295,7 @@ void state_replicator_state::struggle(const char* what, const error& why) {
   if (!std::exchange(failing, true))
     log::error("{} cannot write its {} and tries again; nothing is answered "
                "meanwhile: {}",
-               name, what, to_string(why));
+               options.group, what, to_string(why));
 }
 
 result<> state_replicator_state::apply_committed() {
@@ -343,19 +348,19 @@ void state_replicator_state::apply_entry(
       return view.fail({ec::corrupt_store, "entry " + std::to_string(x.index)
                                              + " of the log does not decode"});
     state_machine::apply(view, x.index, entry);
-    note_managers(entry);
+    note_roster(entry);
     return;
   }
   auto& own = flights.front();
   auto outcomes = state_machine::apply(view, x.index, own.entry);
-  note_managers(own.entry);
+  note_roster(own.entry);
   for (size_t i = 0; i < outcomes.size() && i < own.answers.size(); ++i)
     out.emplace_back(std::move(own.answers[i]), std::move(outcomes[i]));
   flights.pop_front();
 }
 
 void state_replicator_state::fail(const error& why) {
-  log::error("{} gives up: {}", name, to_string(why));
+  log::error("{} gives up: {}", options.group, to_string(why));
   self->quit(caf::make_error(caf::sec::runtime_error));
 }
 
@@ -390,7 +395,7 @@ void state_replicator_state::watch_disk() {
     return; // The disk says so itself when it is written to.
   auto full = space.available < options.reserve_bytes;
   if (full != disk_full)
-    log::warn("{} {}", name,
+    log::warn("{} {}", options.group,
               full ? "accepts no new work: less than storage.reserve is free"
                    : "accepts new work again: there is free space");
   disk_full = full;
@@ -421,6 +426,8 @@ state_replicator_impl::behavior_type state_replicator(
     [self](proto::PeerMessage& x) { self->state.on_peer(x); },
     [self](peer_link_state& x) { self->state.on_link(x); },
     [self](lead_listener& x) { self->state.on_listener(std::move(x)); },
+    [self](cluster_facts& x) { self->state.on_facts(x); },
+    [self](atom::transfer, uint64_t to) { self->state.on_transfer(to); },
     [self](const copied_tables& x) { self->state.on_copied(x); },
     [self](atom::flush) { self->state.on_flush(); },
     [self](atom::tick) { self->state.on_tick(); },

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/local_messages.hpp"
+#include "runtime/group_name.hpp"
 #include "storage/consensus/peer_codec.hpp"
 #include "storage/consensus/replica.hpp"
 #include "storage/log_store.hpp"
@@ -33,10 +34,15 @@ using state_replicator_impl
 
 /// What the STATE_REPLICATOR is told when it starts.
 struct state_replicator_options {
+  /// Which group this is.
+  std::string group = shard_group(0);
   replica_options raft;
+  /// In the cluster group: how many shards there are to be. More may be there.
+  uint32_t shards = 0;
   /// Name of this manager.
   std::string node;
-  /// The managers that the config file names.
+  /// In the cluster group: the managers that the config file names. In a
+  /// shard: who the managers are, until a `cluster_facts` comes.
   std::vector<proto::ManagerRow> managers;
   /// How often it is looked whether members should come or go.
   std::chrono::milliseconds review{500};
@@ -57,11 +63,17 @@ struct state_replicator_options {
   size_t max_part_bytes = size_t{256} << 10;
   /// Whole messages larger than this are refused.
   size_t max_message_bytes = size_t{64} << 20;
-  /// A copy of the tables that nobody asks for is dropped after this, and the
-  /// log kept so long that it goes on after it.
+  /// A copy of the tables that nobody asks for is dropped after this. The log
+  /// is kept so long that it goes on after one that is for members.
   std::chrono::milliseconds copy_kept{30'000};
   /// Pause before the next part of the leader's tables is asked for again.
   std::chrono::milliseconds part_patience{200};
+  /// Copies are made in threads of their own. Otherwise in those of all actors,
+  /// for tests.
+  bool threads = true;
+  /// Pause after the disk refused a copy of the tables, or the leader's tables:
+  /// others ask for the one, and offer the other, several times a second.
+  std::chrono::milliseconds refused_pause{5'000};
 };
 
 /// The state of the STATE_REPLICATOR: everything that waits in its mailbox
@@ -82,6 +94,13 @@ struct state_replicator_state {
     log_position where;
     proto::Entry entry;
     std::vector<promise> answers;
+  };
+
+  /// A copy of the tables for a backup.
+  struct backup_copy {
+    std::shared_ptr<tables_copy> copy; ///< Null: it is not made yet.
+    std::optional<error> why;          ///< It cannot be made.
+    caf::actor_clock::time_point used; ///< When it was last asked for.
   };
 
   /// Those who wait until the entry at *where* is applied.
@@ -114,6 +133,10 @@ struct state_replicator_state {
   caf::result<proto::Reply> on_request(const proto::Request& x);
 
   void on_listener(lead_listener x);
+
+  void on_facts(cluster_facts& x);
+
+  void on_transfer(uint64_t to);
 
   void on_copied(const copied_tables& x);
 
@@ -168,14 +191,21 @@ struct state_replicator_state {
 
   // The members of the group: state_replicator_members.cpp.
 
-  /// Returns the managers of the config file with what the tables say of them,
-  /// and the others that the tables know.
+  bool is_cluster() const {
+    return options.group == cluster_group;
+  }
+
+  /// Returns all managers. In the cluster group: those of the config file with
+  /// what the tables say of them, and the others that the tables know.
   std::vector<proto::ManagerRow> roster() const;
 
   void tell_roster();
 
-  /// Takes note of an entry that may change the managers.
-  void note_managers(const proto::Entry& x);
+  /// Takes note of an entry that may change the roster.
+  void note_roster(const proto::Entry& x);
+
+  /// Answers from this manager's tables, whoever leads.
+  proto::Reply stale_tasks(const proto::Request& x) const;
 
   proto::Reply show_managers() const;
 
@@ -194,6 +224,12 @@ struct state_replicator_state {
   /// Writes down the managers of the config file that nobody did yet.
   void record_managers(const std::vector<proto::ManagerRow>& xs);
 
+  /// Makes the shards that are not there yet.
+  void record_shards();
+
+  /// Proposes what nobody waits for.
+  void propose(proto::Command x);
+
   // Tables that travel: state_replicator_tables.cpp.
 
   /// A member wants a part of this one's tables.
@@ -207,13 +243,36 @@ struct state_replicator_state {
 
   void make_copy();
 
+  /// Copies what is on disk, in a thread of its own; `on_copied` takes it.
+  void start_copy();
+
   void ask_for_tables();
+
+  /// Says why the leader's tables cannot be fetched now; a later offer begins
+  /// anew.
+  void give_up_intake(const error& why);
 
   /// Gives up an intake that has become pointless.
   void look_after_intake();
 
   /// Does what is due for tables that travel.
   void look_after_tables();
+
+  // Copies for backups: state_replicator_backup.cpp.
+
+  caf::result<proto::Reply> on_backup(const proto::BackupRequest& x);
+
+  /// Promises a copy that has all that is applied now.
+  proto::Reply begin_backup();
+
+  proto::Reply backup_part(const proto::BackupRequest& x);
+
+  /// Makes the copy that backups wait for, unless one is being made.
+  void copy_for_backups();
+
+  void deliver_to_backups(const copied_tables& x);
+
+  void drop_backups();
 
   /// Trims the log, but for what a copy of the tables needs.
   result<> trim_log();
@@ -280,7 +339,7 @@ struct state_replicator_state {
 
   caf::actor_clock::time_point reviewed;
 
-  /// The tables know something new of the managers.
+  /// The group knows something new of its members or of the cluster.
   bool roster_changed = true;
 
   // Tables that travel.
@@ -290,8 +349,20 @@ struct state_replicator_state {
 
   bool copying = false;
 
+  /// No copy is made before.
+  caf::actor_clock::time_point copy_at;
+
   /// When a part of it was last asked for.
   caf::actor_clock::time_point copy_used;
+
+  /// By the numbers that those who asked for them were told.
+  std::map<uint64_t, backup_copy> backups;
+
+  /// They get the next copy.
+  std::vector<uint64_t> next_backups;
+
+  /// They get the copy that is being made; nobody: it is for members.
+  std::vector<uint64_t> copied_backups;
 
   /// Entries from here on stay in the log; 0: none has to.
   uint64_t keep_from = 0;
@@ -306,6 +377,9 @@ struct state_replicator_state {
   uint64_t intake_at = 0;
 
   caf::actor_clock::time_point ask_at;
+
+  /// No intake begins before.
+  caf::actor_clock::time_point intake_after;
 
   caf::actor_clock::time_point disk_checked;
 };

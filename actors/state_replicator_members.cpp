@@ -3,6 +3,7 @@
 
 #include "actors/replies.hpp"
 #include "actors/state_replicator.hpp"
+#include "actors/task_reads.hpp"
 #include "config/values.hpp"
 #include "runtime/log.hpp"
 #include "storage/consensus/membership.hpp"
@@ -40,6 +41,8 @@ proto::Manager& add_manager(proto::ManagersReply& out, uint64_t member) {
 
 std::vector<proto::ManagerRow> state_replicator_state::roster() const {
   auto result = options.managers;
+  if (!is_cluster())
+    return result;
   auto read = store->read([&](const table_view& view, uint64_t) {
     for (auto& row : get_managers(view)) {
       auto known = std::find_if(result.begin(), result.end(), [&](auto& x) {
@@ -52,25 +55,33 @@ std::vector<proto::ManagerRow> state_replicator_state::roster() const {
     }
   });
   if (!read)
-    log::error("{} cannot read the managers: {}", name, read.error().message);
+    log::error("{} cannot read the managers: {}", options.group,
+               read.error().message);
   return result;
 }
 
-void state_replicator_state::note_managers(const proto::Entry& x) {
+void state_replicator_state::note_roster(const proto::Entry& x) {
   for (auto& command : x.commands())
-    roster_changed = roster_changed || command.has_manager();
+    roster_changed
+      = roster_changed || command.has_manager() || command.has_shard();
 }
 
 void state_replicator_state::tell_roster() {
-  manager_roster x{roster()};
   auto members = member->members();
   if (!members)
     return;
-  // Who was removed is spoken to until it is no member any more: it may lead.
-  for (auto& row : x.managers)
-    for (auto& y : members.value())
-      if (tag_of(y.id) == manager_tag(row.name()))
-        row.set_removed(false);
+  group_roster x;
+  x.group = options.group;
+  for (auto& y : members.value())
+    x.members.push_back(y.id);
+  if (is_cluster()) {
+    x.managers = roster();
+    auto read = store->read(
+      [&](const table_view& view, uint64_t) { x.shards = get_shards(view); });
+    if (!read)
+      log::error("{} cannot read the shards: {}", options.group,
+                 read.error().message);
+  }
   self->send(listener, std::move(x));
 }
 
@@ -83,10 +94,32 @@ state_replicator_state::on_request(const proto::Request& x) {
       return show_managers();
     case proto::Request::kManager:
       return change_manager(x.manager());
+    case proto::Request::kBackup:
+      return on_backup(x.backup());
+    case proto::Request::kList:
+    case proto::Request::kGet:
+      return stale_tasks(x);
     default:
       return refusal(ec::protocol_violation,
                      "the state replicator does not know this request");
   }
+}
+
+proto::Reply
+state_replicator_state::stale_tasks(const proto::Request& x) const {
+  auto nothing = [](const task_id&, proto::Task&) {};
+  auto reply = x.has_list() ? list_reply(*store, x.list(), nothing)
+                            : get_reply(*store, x.get(), nothing);
+  auto complete = member->complete_at();
+  if (member->current_role() == role::leader)
+    reply.set_age_ms(0);
+  else if (!complete)
+    reply.set_age_ms(-1);
+  else
+    reply.set_age_ms(std::chrono::duration_cast<std::chrono::milliseconds>(
+                       self->clock().now() - *complete)
+                       .count());
+  return reply;
 }
 
 proto::Reply state_replicator_state::show_managers() const {
@@ -127,10 +160,16 @@ caf::result<proto::Reply>
 state_replicator_state::change_manager(const proto::ManagerRequest& x) {
   if (!member->ready_to_lead())
     return refusal(ec::not_leader, "this manager does not lead");
+  if (x.action_case() == proto::ManagerRequest::kTransfer)
+    return transfer_lead(x.transfer());
+  if (!is_cluster())
+    return refusal(ec::invalid_argument,
+                   "the members are the same in all groups: leave "
+                   "the group out");
   proto::ManagerRow row;
   switch (x.action_case()) {
     case proto::ManagerRequest::kTransfer:
-      return transfer_lead(x.transfer());
+      break;
     case proto::ManagerRequest::kAdd:
       if (auto address = parse_host_port(x.add().address()); !address)
         return refusal(address.error());
@@ -214,16 +253,32 @@ proto::Reply state_replicator_state::transfer_lead(const std::string& to) {
   return refusal(ec::not_found, "there is no manager '" + to + "' that votes");
 }
 
+void state_replicator_state::on_transfer(uint64_t to) {
+  auto members = member->members();
+  if (!members || !member->ready_to_lead())
+    return;
+  for (auto& x : members.value()) {
+    if (x.id != to || !x.votes)
+      continue;
+    if (member->transfer(to, self->clock().now()))
+      schedule_flush();
+  }
+}
+
 // -- who should be a member ---------------------------------------------------
 
 result<> state_replicator_state::review_members() {
   auto now = self->clock().now();
-  if (options.managers.empty() || now < reviewed + options.review
-      || !member->ready_to_lead())
+  if (now < reviewed + options.review || !member->ready_to_lead())
     return ok();
   reviewed = now;
+  if (is_cluster())
+    record_shards();
+  if (options.managers.empty())
+    return ok();
   auto rows = roster();
-  record_managers(rows);
+  if (is_cluster())
+    record_managers(rows);
   auto members = member->members();
   if (!members)
     return members.as_failure();
@@ -259,9 +314,30 @@ void state_replicator_state::record_managers(const roster_rows& xs) {
       continue;
     proto::Command command;
     *command.mutable_manager() = x;
-    caf::anon_send(caf::actor_cast<state_replicator_actor>(self),
-                   std::move(command));
+    propose(std::move(command));
   }
+}
+
+void state_replicator_state::record_shards() {
+  uint32_t known = 0;
+  auto read = store->read([&](const table_view& view, uint64_t) {
+    known = static_cast<uint32_t>(get_shards(view).size());
+  });
+  auto members = member->members();
+  if (!read || !members)
+    return;
+  for (; known < options.shards; ++known) {
+    proto::Command command;
+    command.mutable_shard()->set_number(known);
+    for (auto& x : members.value())
+      if (x.votes)
+        command.mutable_shard()->add_founders(x.id);
+    propose(std::move(command));
+  }
+}
+
+void state_replicator_state::propose(proto::Command x) {
+  caf::anon_send(caf::actor_cast<state_replicator_actor>(self), std::move(x));
 }
 
 } // namespace coppice

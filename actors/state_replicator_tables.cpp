@@ -22,7 +22,7 @@ void state_replicator_state::on_tables_wanted(const proto::PeerMessage& x) {
   auto offset = wanted.copy() == copy->number() ? wanted.offset() : 0;
   auto part = copy->read(offset, options.max_part_bytes);
   if (!part) {
-    log::error("{}: {}", name, part.error().message);
+    log::error("{}: {}", options.group, part.error().message);
     copy = nullptr;
     return;
   }
@@ -34,11 +34,16 @@ void state_replicator_state::on_tables_wanted(const proto::PeerMessage& x) {
 }
 
 void state_replicator_state::make_copy() {
-  if (std::exchange(copying, true))
+  if (self->clock().now() < copy_at || std::exchange(copying, true))
     return;
-  log::info("{} copies its tables for a manager that needs them", name);
+  log::info("{} copies its tables for a manager that needs them",
+            options.group);
   // Whatever the copy will have, the log goes on after it.
   keep_from = store->durable_index() + 1;
+  start_copy();
+}
+
+void state_replicator_state::start_copy() {
   auto copy_tables
     = [](caf::event_based_actor* copier, const std::shared_ptr<tables>& db,
          const std::filesystem::path& dir, const state_replicator_impl& whom) {
@@ -50,17 +55,29 @@ void state_replicator_state::make_copy() {
           result.why = made.error();
         copier->send(whom, std::move(result));
       };
-  self->spawn<caf::detached>(copy_tables, store, options.dir,
-                             caf::actor_cast<state_replicator_impl>(self));
+  auto whom = caf::actor_cast<state_replicator_impl>(self);
+  if (options.threads)
+    self->spawn<caf::detached>(copy_tables, store, options.dir, whom);
+  else
+    self->spawn(copy_tables, store, options.dir, whom);
 }
 
 void state_replicator_state::on_copied(const copied_tables& x) {
   copying = false;
+  if (!copied_backups.empty()) {
+    deliver_to_backups(x);
+    copy_for_backups();
+    return;
+  }
+  copy_for_backups();
   copy = x.copy;
   copy_used = self->clock().now();
-  if (!copy)
-    log::error("{} has no copy of its tables for a manager that needs them: {}",
-               name, x.why.message);
+  if (copy)
+    return;
+  copy_at = copy_used + options.refused_pause;
+  keep_from = 0; // There is nothing after which the log would have to go on.
+  log::error("{} has no copy of its tables for a manager that needs them: {}",
+             options.group, x.why.message);
 }
 
 result<> state_replicator_state::trim_log() {
@@ -79,16 +96,14 @@ result<> state_replicator_state::trim_log() {
 void state_replicator_state::on_behind(const snapshot_offer& x) {
   // If the lead changes meanwhile, the new leader's copy begins anew.
   intake_from = x.leader;
-  if (intake)
+  if (intake || self->clock().now() < intake_after)
     return;
   log::warn("{} is too far behind: the leader's log begins after entry {}, "
             "where this one ends; it fetches the leader's tables",
-            name, member->last_index());
+            options.group, member->last_index());
   auto begun = tables_intake::begin(options.dir);
-  if (!begun) {
-    log::error("{} cannot fetch tables: {}", name, begun.error().message);
-    return; // The next offer tries again.
-  }
+  if (!begun)
+    return give_up_intake(begun.error());
   intake.emplace(std::move(begun.value()));
   intake_at = member->delivered_index();
   ask_for_tables();
@@ -106,6 +121,12 @@ void state_replicator_state::ask_for_tables() {
   self->send(from->second, std::move(x));
 }
 
+void state_replicator_state::give_up_intake(const error& why) {
+  log::error("{} cannot fetch tables: {}", options.group, why.message);
+  intake.reset();
+  intake_after = self->clock().now() + options.refused_pause;
+}
+
 void state_replicator_state::look_after_intake() {
   // Another leader's log reached this member after all: what is on its way may
   // be older than what this member has by now.
@@ -119,11 +140,8 @@ void state_replicator_state::on_tables_part(const proto::PeerMessage& x) {
     return;
   auto before = intake->wanted();
   auto complete = intake->take(x.tables_part());
-  if (!complete) {
-    log::error("{} cannot fetch tables: {}", name, complete.error().message);
-    intake.reset(); // The next offer begins anew.
-    return;
-  }
+  if (!complete)
+    return give_up_intake(complete.error());
   if (!complete.value()) {
     // Only what brought it on: a repeated part must not be asked on twice.
     if (intake->wanted().offset() != before.offset())
@@ -131,7 +149,7 @@ void state_replicator_state::on_tables_part(const proto::PeerMessage& x) {
     return;
   }
   log::info("{} has the leader's tables, {} bytes, and starts again on them",
-            name, x.tables_part().total());
+            options.group, x.tables_part().total());
   self->quit(superseded());
 }
 
@@ -143,6 +161,7 @@ void state_replicator_state::look_after_tables() {
     copy = nullptr;
     keep_from = 0;
   }
+  drop_backups();
   look_after_intake();
   if (intake && now >= ask_at)
     ask_for_tables();

@@ -3,6 +3,7 @@
 
 #include "actors/task_run_log.hpp"
 
+#include "runtime/files.hpp"
 #include "runtime/log.hpp"
 
 #include <fcntl.h>
@@ -18,17 +19,15 @@ namespace coppice {
 result<unique_fd> open_log_file(const std::filesystem::path& file) {
   constexpr auto flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
   std::error_code err;
-  // The worker removes folders that became empty, perhaps this very moment:
-  // between making the folder and opening the file, or in the midst of making.
+  // The worker removes folders that became empty, perhaps this very moment.
   for (auto tries = 0; tries < 100; ++tries) {
     if (unique_fd fd{::open(file.c_str(), flags, 0640)})
       return fd;
     err.assign(errno, std::system_category());
     if (errno != ENOENT)
       break;
-    std::error_code why;
-    if (std::filesystem::create_directories(file.parent_path(), why); why)
-      err = why;
+    if (auto made = make_folders(file.parent_path()); !made)
+      return made.as_failure();
   }
   return error{ec::system_failure, "cannot open the log file '" + file.string()
                                      + "': " + err.message()};

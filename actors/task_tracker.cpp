@@ -38,6 +38,8 @@ result<> task_tracker_state::init(task_tracker_options xs,
   store = std::move(db);
   replicator = std::move(log);
   book = lease_book{lease_limits{xs.lease, xs.tick, xs.stop_grace}};
+  walk = history_walk{xs.history};
+  pause_sweep();
   self->delayed_send(self, options.tick, atom::tick::value);
   return store->read([&](const table_view& view, uint64_t) {
     auto now = self->clock().now();
@@ -48,7 +50,7 @@ result<> task_tracker_state::init(task_tracker_options xs,
       watch(key, x.worker);
     }
     if (book.size() > 0)
-      log::info("{} goes on with {} leases", name, book.size());
+      log::info("{} goes on with {} leases", options.group, book.size());
   });
 }
 
@@ -88,8 +90,8 @@ void task_tracker_state::finished(const attempt_key& key,
                                   const proto::FinishOutcome::Item& fate) {
   if (fate.fenced()) {
     // If it is watched, it is the current attempt, and of another node.
-    log::debug("{} refuses the end of {}: not the current attempt", name,
-               to_string(key));
+    log::debug("{} refuses the end of {}: not the current attempt",
+               options.group, to_string(key));
     return;
   }
   // A repeated end is over already.
@@ -122,7 +124,7 @@ void task_tracker_state::give_up(const std::vector<verdict>& xs) {
           attempts_before(view, key.task, key.attempt, max_free_losses));
   });
   if (!read)
-    log::error("{} cannot read what it gives up: {}", name,
+    log::error("{} cannot read what it gives up: {}", options.group,
                to_string(read.error()));
   judge(std::move(ended));
 }
@@ -131,12 +133,12 @@ void task_tracker_state::judge(proto::FinishCommand items) {
   auto n = items.items_size();
   if (n == 0)
     return;
-  propose_ends(std::move(items), [n](proto::Outcome& outcome) {
+  propose_ends(std::move(items), [this, n](proto::Outcome& outcome) {
     // Their leases are still in the table: the next hello, or the next leader,
     // judges them again.
     if (outcome.has_error())
-      log::error("{} could not end {} attempts: {}", name, n,
-                 outcome.error().message());
+      log::warn("{} could not end {} attempts: {}", options.group, n,
+                outcome.error().message());
   });
 }
 
@@ -159,11 +161,17 @@ void task_tracker_state::on_undelivered(const undelivered_leases& xs) {
   judge(std::move(lost));
 }
 
+void task_tracker_state::on_lead(const lead_change& x) {
+  alone = x.alone;
+  leading = x.ready;
+}
+
 void task_tracker_state::on_tick() {
   self->delayed_send(self, options.tick, atom::tick::value);
   expire(book.tick(self->clock().now()));
   give_up_unconfirmed();
   wake();
+  sweep();
 }
 
 void task_tracker_state::expire(const std::vector<lease_book::expiry>& xs) {
@@ -181,8 +189,8 @@ void task_tracker_state::expire(const std::vector<lease_book::expiry>& xs) {
       stop_attempt(x.worker, x.key, proto::LEASE_EXPIRED);
   }
   for (auto& [what, n] : counts)
-    log::warn("{} gives {} attempts on node {} up: {}", name, n, what.first,
-              describe(what.second));
+    log::warn("{} gives {} attempts on node {} up: {}", options.group, n,
+              what.first, describe(what.second));
   give_up(ended);
 }
 
@@ -251,7 +259,7 @@ task_tracker(task_tracker_impl::stateful_pointer<task_tracker_state> self,
   auto started
     = self->state.init(options, std::move(store), std::move(replicator));
   if (!started) {
-    log::error("{} cannot start: {}", self->state.name,
+    log::error("{} cannot start: {}", self->state.options.group,
                to_string(started.error()));
     self->quit(caf::make_error(caf::sec::runtime_error));
     return task_tracker_impl::behavior_type::make_empty_behavior();
@@ -264,7 +272,8 @@ task_tracker(task_tracker_impl::stateful_pointer<task_tracker_state> self,
     [self](const proto::LoadCheckpoint& x) { return self->state.on_load(x); },
     [self](granted_leases& xs) { self->state.on_granted(xs); },
     [self](const undelivered_leases& xs) { self->state.on_undelivered(xs); },
-    [self](const lead_change& x) { self->state.alone = x.alone; },
+    [self](const lead_change& x) { self->state.on_lead(x); },
+    [self](const cluster_facts& x) { self->state.shards = x.shards; },
     [self](local_job_scheduler_actor& x) {
       self->state.scheduler = std::move(x);
     },
@@ -272,6 +281,7 @@ task_tracker(task_tracker_impl::stateful_pointer<task_tracker_state> self,
       return self->state.on_hello(x, from);
     },
     [self](atom::tick) { self->state.on_tick(); },
+    [self](atom::sweep) { self->state.sweep(); },
   };
 }
 

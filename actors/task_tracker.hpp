@@ -6,7 +6,9 @@
 #include "actors/local_messages.hpp"
 #include "runtime/task/attempt_ref.hpp"
 #include "runtime/task/lease_book.hpp"
+#include "storage/history_walk.hpp"
 #include "storage/tables.hpp"
+#include "storage/task_query.hpp"
 
 #include <caf/actor_clock.hpp>
 #include <caf/response_promise.hpp>
@@ -25,12 +27,15 @@
 
 namespace coppice {
 
-/// The TASK_TRACKER with its timer.
+/// The TASK_TRACKER with its timers.
 using task_tracker_impl
-  = local_task_tracker_actor::extend<caf::reacts_to<atom::tick>>;
+  = local_task_tracker_actor::extend<caf::reacts_to<atom::tick>,
+                                     caf::reacts_to<atom::sweep>>;
 
 /// What the TASK_TRACKER is told when it starts.
 struct task_tracker_options {
+  /// Name of the shard, for people.
+  std::string group = "shard-0";
   /// How long the leases of a node live without a report of it.
   std::chrono::milliseconds lease{10'000};
   /// How long a worker may take to stop an attempt.
@@ -39,11 +44,15 @@ struct task_tracker_options {
   std::chrono::milliseconds tick{100};
   /// After this long a worker's part of a log is given up.
   std::chrono::milliseconds log_timeout{3'000};
+  /// How long tasks are kept after their end, and what ended tasks are removed
+  /// at a time.
+  history_limits history;
 };
 
 /// The state of the TASK_TRACKER of one shard: follows what was leased, by the
-/// reports of the workers and the three clocks; knows every task. What it has
-/// to do with clocks, with workers and with clients is a file each.
+/// reports of the workers and the three clocks; knows every task, and has those
+/// removed that ended long ago. What it has to do with clocks, with workers,
+/// with clients and with history is a file each.
 struct task_tracker_state {
   // -- member types -----------------------------------------------------------
 
@@ -65,10 +74,6 @@ struct task_tracker_state {
 
   using outcome_handler = std::function<void(proto::Outcome&)>;
 
-  /// Writes what a table says into a reply.
-  using table_reader
-    = std::function<result<>(const table_view&, proto::Reply&)>;
-
   /// Writes what an outcome says into a reply.
   using change_reader = std::function<void(proto::Outcome&, proto::Reply&)>;
 
@@ -89,7 +94,14 @@ struct task_tracker_state {
 
   void on_undelivered(const undelivered_leases& xs);
 
+  void on_lead(const lead_change& x);
+
   void on_tick();
+
+  // -- handlers: history (task_tracker_history.cpp) ---------------------------
+
+  /// Takes the next step to remove tasks that ended long ago, if it is time.
+  void sweep();
 
   // -- handlers: workers (task_tracker_workers.cpp) ---------------------------
 
@@ -108,10 +120,6 @@ struct task_tracker_state {
   // -- handlers: clients (task_tracker_clients.cpp) ---------------------------
 
   caf::result<proto::Reply> on_request(proto::Request& x);
-
-  proto::Reply list(const proto::ListRequest& x);
-
-  proto::Reply get(const proto::GetRequest& x);
 
   proto::Reply explain(const proto::ExplainRequest& x);
 
@@ -182,10 +190,18 @@ struct task_tracker_state {
   /// Compares what a node holds with what is leased to it.
   void reconcile(const proto::Hello& x, proto::Welcome& out);
 
+  // -- parts: history ---------------------------------------------------------
+
+  /// Proposes to remove tasks; sweeps on after that, unless it was all.
+  void forget(const history_step& found);
+
+  /// Begins the next walk over the history after a pause.
+  void pause_sweep();
+
   // -- parts: clients ---------------------------------------------------------
 
-  /// Answers from the tables, or says why not.
-  proto::Reply read(const table_reader& f);
+  /// Returns what adds to tasks how far they are.
+  task_amendment live_amendment() const;
 
   /// Proposes *x* and answers with what *f* makes of the outcome, or with its
   /// error.
@@ -222,6 +238,19 @@ struct task_tracker_state {
 
   /// Nobody else can lead.
   bool alone = false;
+
+  /// How many there are in the cluster.
+  uint32_t shards = 1;
+
+  /// This manager leads; there is no TASK_TRACKER before it does.
+  bool leading = true;
+
+  history_walk walk{history_limits{}};
+
+  /// Tasks that are to be removed are on their way through the log.
+  bool forgetting = false;
+
+  caf::actor_clock::time_point next_sweep;
 };
 
 /// Follows the leased attempts of one shard.

@@ -4,10 +4,10 @@
 // The part of the TASK_TRACKER that answers clients.
 
 #include "actors/replies.hpp"
+#include "actors/task_reads.hpp"
 #include "actors/task_tracker.hpp"
 #include "runtime/task/explain.hpp"
 #include "runtime/task/live_task.hpp"
-#include "storage/task_query.hpp"
 #include "storage/task_tables.hpp"
 
 #include <utility>
@@ -15,23 +15,6 @@
 namespace coppice {
 
 namespace {
-
-/// The most tasks in one request.
-constexpr int max_ids = 1'000;
-
-/// Parses the ids of a request.
-result<std::vector<task_id>> parse_ids(const auto& texts) {
-  if (texts.size() > max_ids)
-    return error{ec::invalid_argument, "at most 1000 tasks at once"};
-  std::vector<task_id> ids;
-  for (auto& text : texts) {
-    auto id = parse_task_id(text);
-    if (!id)
-      return id.error();
-    ids.push_back(id.value());
-  }
-  return ids;
-}
 
 void add_refs(google::protobuf::RepeatedPtrField<proto::TaskRef>& out,
               const std::vector<task_id>& ids) {
@@ -58,9 +41,9 @@ void answer_items(const std::vector<task_id>& ids, const auto& said, auto& out,
 caf::result<proto::Reply> task_tracker_state::on_request(proto::Request& x) {
   switch (x.kind_case()) {
     case proto::Request::kList:
-      return list(x.list());
+      return list_reply(*store, x.list(), live_amendment());
     case proto::Request::kGet:
-      return get(x.get());
+      return get_reply(*store, x.get(), live_amendment());
     case proto::Request::kNodes:
       return nodes();
     case proto::Request::kCancel:
@@ -79,71 +62,32 @@ caf::result<proto::Reply> task_tracker_state::on_request(proto::Request& x) {
 
 // -- reads --------------------------------------------------------------------
 
-proto::Reply task_tracker_state::read(const table_reader& f) {
-  proto::Reply reply;
-  result<> said = ok();
-  auto done = store->read(
-    [&](const table_view& view, uint64_t) { said = f(view, reply); });
-  if (!done)
-    return refusal(done.error());
-  return said ? reply : refusal(said.error());
-}
-
-proto::Reply task_tracker_state::list(const proto::ListRequest& x) {
-  task_id after;
-  if (!x.after().empty()) {
-    auto parsed = parse_task_id(x.after());
-    if (!parsed)
-      return refusal(parsed.error());
-    after = parsed.value();
-  }
-  auto amend = [this](const task_id& id, proto::Task& task) {
+task_amendment task_tracker_state::live_amendment() const {
+  return [this](const task_id& id, proto::Task& task) {
     merge_live(book.find({id, task.attempt()}), task);
   };
-  return read([&](const table_view& view, proto::Reply& reply) {
-    list_tasks(view, x, after, amend, *reply.mutable_list());
-    return ok();
-  });
-}
-
-proto::Reply task_tracker_state::get(const proto::GetRequest& x) {
-  auto ids = parse_ids(x.ids());
-  if (!ids)
-    return refusal(ids.error());
-  return read([&](const table_view& view, proto::Reply& reply) {
-    for (auto& id : ids.value()) {
-      auto& item = *reply.mutable_get()->add_items();
-      auto task = read_task(view, id, x.full());
-      if (!task) {
-        set_error(*item.mutable_error(), task.error());
-        continue;
-      }
-      merge_live(book.find({id, task.value().attempt()}), task.value());
-      *item.mutable_task() = std::move(task.value());
-    }
-    return ok();
-  });
 }
 
 proto::Reply task_tracker_state::explain(const proto::ExplainRequest& x) {
   auto id = parse_task_id(x.id());
   if (!id)
     return refusal(id.error());
-  return read([&](const table_view& view, proto::Reply& reply) -> result<> {
-    auto task = read_task(view, id.value(), false);
-    if (!task)
-      return task.error();
-    auto& out = *reply.mutable_explain();
-    merge_live(book.find({id.value(), task.value().attempt()}), task.value());
-    for (auto& line : explain_state(task.value(), wall_clock_ms()))
-      out.add_lines(std::move(line));
-    *out.mutable_task() = std::move(task.value());
-    return ok();
-  });
+  return read_tables(
+    *store, [&](const table_view& view, proto::Reply& reply) -> result<> {
+      auto task = read_task(view, id.value(), false);
+      if (!task)
+        return task.error();
+      auto& out = *reply.mutable_explain();
+      merge_live(book.find({id.value(), task.value().attempt()}), task.value());
+      for (auto& line : explain_state(task.value(), wall_clock_ms()))
+        out.add_lines(std::move(line));
+      *out.mutable_task() = std::move(task.value());
+      return ok();
+    });
 }
 
 proto::Reply task_tracker_state::nodes() {
-  return read([&](const table_view& view, proto::Reply& reply) {
+  return read_tables(*store, [&](const table_view& view, proto::Reply& reply) {
     for (auto& row : get_nodes(view)) {
       auto& out = *reply.mutable_nodes()->add_nodes();
       describe_node(row, out);
@@ -163,14 +107,15 @@ caf::result<proto::Reply> task_tracker_state::read_log(proto::LogRequest& x) {
   if (!id)
     return refusal(id.error());
   std::string node;
-  auto found = read([&](const table_view& view, proto::Reply&) -> result<> {
-    auto where = locate_attempt(view, id.value(), x.attempt());
-    if (!where)
-      return where.error();
-    x.set_attempt(where.value().first);
-    node = where.value().second;
-    return ok();
-  });
+  auto found = read_tables(
+    *store, [&](const table_view& view, proto::Reply&) -> result<> {
+      auto where = locate_attempt(view, id.value(), x.attempt());
+      if (!where)
+        return where.error();
+      x.set_attempt(where.value().first);
+      node = where.value().second;
+      return ok();
+    });
   if (found.has_error())
     return found;
   auto w = workers.find(node);

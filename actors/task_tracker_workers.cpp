@@ -43,8 +43,8 @@ void task_tracker_state::on_down(const caf::down_msg& x) {
       continue;
     // No proof of death: its leases live on until they end.
     w.connected = false;
-    log::warn("{} lost the connection to node {}: {} leases wait for it", name,
-              node, book.count({node, w.incarnation}));
+    log::warn("{} lost the connection to node {}: {} leases wait for it",
+              options.group, node, book.count({node, w.incarnation}));
   }
 }
 
@@ -81,9 +81,11 @@ proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
                                            const proto::RegisterOutcome& said) {
   proto::Welcome result;
   result.set_lease_ms(options.lease.count());
+  result.set_shards(shards);
   if (said.has_error()) {
     *result.mutable_error() = said.error();
-    log::warn("{} refuses node {}: {}", name, x.node(), said.error().message());
+    log::warn("{} refuses node {}: {}", options.group, x.node(),
+              said.error().message());
     return result;
   }
   bury_older({x.node(), x.incarnation()});
@@ -97,8 +99,9 @@ proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
   reconcile(x, result);
   log::info("{} welcomes node {} (incarnation {}, {} slots): {} released, it "
             "holds {}, {} missing, {} obsolete",
-            name, x.node(), x.incarnation(), x.slots(), said.released_size(),
-            x.holds_size(), result.missing_size(), result.obsolete_size());
+            options.group, x.node(), x.incarnation(), x.slots(),
+            said.released_size(), x.holds_size(), result.missing_size(),
+            result.obsolete_size());
   return result;
 }
 
@@ -126,8 +129,8 @@ void task_tracker_state::give_up_older(const worker_key& x) {
     for (auto& key : book.held_by(*i))
       lost.push_back({key, proto::NODE_GONE});
   if (!lost.empty())
-    log::warn("{} gives {} attempts of node {} up: it has started again", name,
-              lost.size(), x.node);
+    log::warn("{} gives {} attempts of node {} up: it has started again",
+              options.group, lost.size(), x.node);
   give_up(lost);
 }
 
@@ -172,6 +175,7 @@ void task_tracker_state::reconcile(const proto::Hello& x, proto::Welcome& out) {
 caf::result<proto::ReportAck> task_tracker_state::on_report(proto::Report& x) {
   proto::ReportAck ack;
   ack.set_number(x.number());
+  ack.set_shards(shards);
   auto* w = find_worker(x.node(), x.incarnation());
   if (!w) {
     set_error(*ack.mutable_error(),

@@ -15,16 +15,19 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 namespace coppice {
 
-/// The WORKER_LINK of a node: finds a manager.
+/// The WORKER_LINK of a node: finds managers.
 using worker_link_actor = caf::typed_actor<
-  // Dials the managers in turn, beginning behind the one that answered last.
-  // Returns the first that answers, or why the last one did not.
-  caf::replies_to<caf::connect_atom>::with<directory_actor>>;
+  // Dials the managers in turn, beginning behind the one that answered last for
+  // the same shard. Returns the first that answers, or why the last one did
+  // not. CAF keeps one connection to each, whoever asks for it.
+  caf::replies_to<caf::connect_atom, uint32_t>::with<directory_actor>>;
 
 /// What WORKER_LINK is told when it starts.
 struct worker_link_options {
@@ -42,13 +45,13 @@ struct worker_link_state {
 
   // -- handlers ---------------------------------------------------------------
 
-  caf::result<directory_actor> dial();
+  caf::result<directory_actor> dial(uint32_t shard);
 
   // -- parts of the handlers --------------------------------------------------
 
   /// Dials the next manager; *left* more may be tried after it.
   void dial_next(caf::typed_response_promise<directory_actor> promise,
-                 size_t left);
+                 uint32_t shard, size_t left);
 
   // -- member variables -------------------------------------------------------
 
@@ -60,8 +63,8 @@ struct worker_link_state {
 
   caf::io::middleman_actor middleman;
 
-  /// Whose turn it is.
-  size_t turn = 0;
+  /// Whose turn it is, by shard.
+  std::map<uint32_t, size_t> turns;
 };
 
 /// Dials the managers of a worker. Never blocks: *middleman* does.

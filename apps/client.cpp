@@ -48,7 +48,8 @@ bool is_passing(const proto::Error& x, const proto::Request& request) {
   // The log starts again: nobody knows whether it happened, and asking again
   // finds out.
   return code == ec::deadline_exceeded
-         && (request.has_submit() || request.has_cancel());
+         && (request.has_submit() || request.has_cancel()
+             || request.has_bind());
 }
 
 /// Returns what is wrong with *x* if that may be over in a moment.
@@ -138,18 +139,12 @@ struct client::impl {
     target = turn == 0 ? options.address : options.others[turn - 1];
   }
 
-  /// Turns to the manager that leads if *x* was refused for that. One that
-  /// knows no leader may be cut off from the others.
-  void follow(const proto::Reply& x) {
-    if (x.error().code() != static_cast<uint32_t>(ec::not_leader))
+  /// Turns to another manager if *x* is the want of a leader: this one may be
+  /// cut off from the others.
+  void follow(const error& x) {
+    if (x.code != ec::not_leader || options.others.empty())
       return;
-    auto leader = parse_host_port(x.leader());
-    if (leader && leader.value().port != 0 && leader.value() != target)
-      target = leader.value();
-    else if (x.leader().empty() && !options.others.empty())
-      try_another();
-    else
-      return;
+    try_another();
     connected = false;
   }
 
@@ -195,8 +190,10 @@ struct client::impl {
       connected = reply.error().code != ec::unreachable;
       return reply.error();
     }
-    follow(reply.value());
-    answered = answered || !passing_problem(reply, *x.request);
+    if (auto problem = passing_problem(reply, *x.request))
+      follow(*problem);
+    else
+      answered = true;
     return reply;
   }
 
@@ -319,7 +316,9 @@ std::string make_idempotency_key() {
   }();
   static std::atomic<uint64_t> counter{0};
   char buffer[40];
-  std::snprintf(buffer, sizeof(buffer), "%016llx-%llu",
+  // As wide for small numbers as for large ones: rows that come in the order of
+  // their keys fill the pages of a table, others leave half of each empty.
+  std::snprintf(buffer, sizeof(buffer), "%016llx-%010llu",
                 static_cast<unsigned long long>(prefix),
                 static_cast<unsigned long long>(++counter));
   return buffer;

@@ -104,7 +104,7 @@ private:
 bool is_repeatable(const proto::Request& x);
 
 /// Returns an idempotency key that nobody else uses: a random prefix of this
-/// process and a counter.
+/// process and a counter, so that a later one is greater.
 std::string make_idempotency_key();
 
 /// Tries whether somebody listens at *address*, without CAF, whose own connect

@@ -40,6 +40,9 @@ using steady = std::chrono::steady_clock;
 /// How long a launcher of a dead keeper may take to kill its commands.
 constexpr auto lock_patience = 10s;
 
+/// Pause before it is looked again whether a full disk has room.
+constexpr auto disk_pause = 500ms;
+
 /// After this long without an end the launcher is taken for stuck.
 constexpr auto launcher_patience = 30s;
 
@@ -131,8 +134,11 @@ public:
 
   int run() {
     for (;;) {
+      auto number = take_number();
+      if (stopping_)
+        return stopped({});
       auto start_time = steady::now();
-      auto end = start() ? watch() : process_exit{1, false};
+      auto end = start(number) ? watch() : process_exit{1, false};
       auto uptime = std::chrono::duration_cast<std::chrono::milliseconds>(
         steady::now() - start_time);
       clean_up();
@@ -150,9 +156,23 @@ public:
 private:
   // -- start ------------------------------------------------------------------
 
-  bool start() {
-    auto number
-      = next_incarnation(config_.data.dir, std::chrono::system_clock::now());
+  /// Takes the number of the next incarnation. A full disk is no crash, of
+  /// which only so many are allowed: that there is room again is waited for.
+  result<uint64_t> take_number() {
+    for (auto told = false;; told = true) {
+      auto number
+        = next_incarnation(config_.data.dir, std::chrono::system_clock::now());
+      if (number || !is_disk_full(config_.data.dir))
+        return number;
+      if (!told)
+        print("error", number.error().message
+                         + "; the node starts when there is free space");
+      if (!pause(disk_pause))
+        return number;
+    }
+  }
+
+  bool start(const result<uint64_t>& number) {
     int sockets[2];
     int ready[2];
     if (!number) {

@@ -5,6 +5,7 @@
 
 #include "apps/commands/commands.hpp"
 #include "apps/node_command.hpp"
+#include "apps/restore_command.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +19,8 @@ int run_program(int argc, char** argv, std::vector<task_kind> kinds) {
   std::string_view word = argc > 1 ? argv[1] : "";
   if (word == "node")
     return run_node_command({argv + 2, argv + argc}, std::move(kinds));
+  if (word == "restore")
+    return run_restore_command({argv + 2, argv + argc});
   if (word == "--version") {
     std::puts("coppice " COPPICE_VERSION);
     return 0;

@@ -27,6 +27,12 @@ constexpr const char* version_file = "VERSION";
 constexpr const char* incarnation_file = "incarnation";
 constexpr const char* member_file = "member";
 
+/// The groups of a restore that is not finished.
+constexpr const char* restoring_folder = "groups.restoring";
+
+/// Less free space than this is none.
+constexpr uintmax_t scarce_bytes = uintmax_t{1} << 20;
+
 error refuse(ec code, const fs::path& file, const std::string& why) {
   return {code, "'" + file.string() + "' " + why};
 }
@@ -73,6 +79,13 @@ bool is_of_creation(const std::string& name) {
   return name == lock_file_name || name == std::string{version_file} + ".tmp";
 }
 
+/// Whether a restore that was not finished has left *name*, or a data folder
+/// that is new.
+bool is_of_restore(const std::string& name) {
+  return name == restoring_folder || name == version_file || name == member_file
+         || name == std::string{member_file} + ".tmp";
+}
+
 result<> check_contents(const fs::path& dir) {
   std::error_code err;
   for (fs::directory_iterator i{dir, err}, end; !err && i != end;
@@ -96,6 +109,11 @@ result<> check_version(const fs::path& file) {
                   "was written by a newer version of Coppice: its format is "
                     + std::to_string(*version) + ", this version knows "
                     + std::to_string(data_format));
+  if (*version < data_format)
+    return refuse(ec::corrupt_store, file.parent_path(),
+                  "was written by a trial version of Coppice, format "
+                    + std::to_string(*version)
+                    + ", which no later one reads: choose another folder");
   return ok();
 }
 
@@ -110,6 +128,10 @@ result<> check_data_folder(const fs::path& dir) {
     return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
   if (type != fs::file_type::directory)
     return refuse(ec::conflict, dir, "is not a folder");
+  if (fs::exists(dir / restoring_folder, err))
+    return refuse(ec::conflict, dir,
+                  "has a restore in it that was not finished: restore again, "
+                  "or remove the folder");
   auto version = dir / version_file;
   return fs::exists(version, err) ? check_version(version)
                                   : check_contents(dir);
@@ -171,6 +193,71 @@ result<uint64_t> next_incarnation(const fs::path& dir,
   if (auto done = write_number(dir, incarnation_file, next); !done)
     return done.error();
   return next;
+}
+
+// -- restore ------------------------------------------------------------------
+
+result<> check_restorable(const fs::path& dir) {
+  std::error_code err;
+  auto type = fs::status(dir, err).type();
+  if (type == fs::file_type::not_found)
+    return ok();
+  if (type == fs::file_type::none)
+    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
+  if (type != fs::file_type::directory)
+    return refuse(ec::conflict, dir, "is not a folder");
+  for (fs::directory_iterator i{dir, err}, end; !err && i != end;
+       i.increment(err)) {
+    auto name = i->path().filename().string();
+    if (!is_of_creation(name) && !is_of_restore(name))
+      return refuse(ec::conflict, dir,
+                    "has '" + name
+                      + "' in it, and a backup is restored to an empty folder: "
+                        "stop the node if it runs, and move the folder away or "
+                        "choose another data.dir");
+  }
+  if (err)
+    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
+  return ok();
+}
+
+result<fs::path> begin_restore(const fs::path& dir) {
+  abandon_restore(dir);
+  // First the folder that keeps a node from starting here.
+  auto groups = dir / restoring_folder;
+  std::error_code err;
+  fs::create_directory(groups, err);
+  if (err)
+    return refuse(ec::storage_failure, groups,
+                  "cannot be made: " + err.message());
+  if (auto done = write_number(dir, version_file, data_format); !done)
+    return done.as_failure();
+  return groups;
+}
+
+result<> finish_restore(const fs::path& dir) {
+  auto groups = dir / restoring_folder;
+  if (auto done = sync_folder(groups); !done)
+    return done;
+  if (rename(groups.c_str(), (dir / groups_folder_name).c_str()) != 0)
+    return storage_error(groups, "cannot be renamed");
+  if (auto done = sync_folder(dir); !done)
+    return done;
+  std::error_code err;
+  auto parent = fs::absolute(dir, err).lexically_normal().parent_path();
+  return err ? ok() : sync_folder(parent);
+}
+
+void abandon_restore(const fs::path& dir) {
+  std::error_code ignored;
+  for (auto name : {member_file, version_file, restoring_folder})
+    fs::remove_all(dir / name, ignored);
+}
+
+bool is_disk_full(const fs::path& dir) {
+  std::error_code err;
+  auto disk = fs::space(dir, err);
+  return !err && disk.available < scarce_bytes;
 }
 
 } // namespace coppice

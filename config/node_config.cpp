@@ -54,4 +54,8 @@ std::string node_config::where(std::string_view key) const {
   return i != origins.end() ? i->second : std::string{key} + " (default)";
 }
 
+node_config::ms node_config::ended_kept() const {
+  return std::max(history.keep, dedupe.window);
+}
+
 } // namespace coppice

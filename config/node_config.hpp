@@ -94,6 +94,17 @@ struct node_config {
     ms term_grace{10'000};
   };
 
+  struct history_section {
+    /// How long a task and its attempts are kept after its end.
+    ms keep{std::chrono::hours{7 * 24}};
+  };
+
+  struct dedupe_section {
+    /// How long an idempotency key, and the task that it names, are kept at
+    /// least after the end of that task.
+    ms window{std::chrono::hours{24}};
+  };
+
   struct lease_section {
     /// How long a worker may be silent before its attempts are given up.
     ms duration{10'000};
@@ -126,6 +137,8 @@ struct node_config {
     /// All managers that found the cluster together, this one among them.
     /// Empty: this one alone.
     std::vector<manager_address> managers;
+    /// How many shards the tasks are spread over; can be raised, never lowered.
+    uint32_t shards = 1;
   };
 
   struct worker_section {
@@ -169,6 +182,10 @@ struct node_config {
   /// (default)`.
   std::string where(std::string_view key) const;
 
+  /// Returns how long an ended task stays after its end: as long as it, or its
+  /// idempotency key, is to be known.
+  ms ended_kept() const;
+
   // -- member variables -------------------------------------------------------
 
   node_section node;
@@ -176,6 +193,8 @@ struct node_config {
   log_section log;
   storage_section storage;
   task_section task;
+  history_section history;
+  dedupe_section dedupe;
   lease_section lease;
   keepalive_section keepalive;
   raft_section raft;

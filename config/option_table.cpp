@@ -135,6 +135,16 @@ void add_task(std::vector<option>& xs) {
                         " SIGTERM and SIGKILL."},
     {0ms, 1h}, [](auto& x) -> auto& { return x.task.term_grace; }));
   xs.push_back(duration(
+    {"history.keep",
+     "A task that has ended is removed this long after its end, with its"
+     " attempts; not before dedupe.window."},
+    {1s, 24h * 3650}, [](auto& x) -> auto& { return x.history.keep; }));
+  xs.push_back(duration(
+    {"dedupe.window",
+     "An idempotency key is known for at least this long after the end of its"
+     " task, which is kept as long."},
+    {1s, 24h * 3650}, [](auto& x) -> auto& { return x.dedupe.window; }));
+  xs.push_back(duration(
     {"lease.duration", "A worker that was silent for this long has its attempts"
                        " taken away."},
     {100ms, 1h}, [](auto& x) -> auto& { return x.lease.duration; }));
@@ -169,6 +179,12 @@ void add_cluster(std::vector<option>& xs) {
      " cluster with one manager."},
     "LIST", "", [](auto& x) -> auto& { return x.cluster.managers; },
     parse_managers, show_managers));
+  xs.push_back(count(
+    {"cluster.shards",
+     "How many shards the tasks are spread over, each with a log and a leader"
+     " of its own. The same on all managers; a larger number makes more when"
+     " the managers start again, a smaller one has no effect."},
+    {1, 64}, [](auto& x) -> auto& { return x.cluster.shards; }));
 }
 
 void add_worker(std::vector<option>& xs) {

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 namespace coppice {
 
@@ -41,6 +42,21 @@ result<std::string> read_file(const std::filesystem::path& file) {
       return result;
     result.append(buffer.data(), static_cast<size_t>(n));
   }
+}
+
+result<> make_folders(const std::filesystem::path& dir) {
+  std::error_code err;
+  for (auto tries = 0; tries < 100; ++tries) {
+    std::filesystem::create_directories(dir, err);
+    // A folder above is gone again, or this one was there and is gone now.
+    if (err != std::errc::no_such_file_or_directory
+        && err != std::errc::file_exists)
+      break;
+  }
+  if (!err)
+    return ok();
+  return error{ec::system_failure,
+               "cannot make '" + dir.string() + "': " + err.message()};
 }
 
 result<> write_all(int fd, uint64_t offset, std::string_view bytes,

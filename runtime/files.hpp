@@ -22,6 +22,11 @@ result<std::string> read_file(const std::filesystem::path& file);
 result<> write_all(int fd, uint64_t offset, std::string_view bytes,
                    const std::filesystem::path& file);
 
+/// Makes *dir* and all folders above it that are not there, also while others
+/// remove those that are empty, perhaps in the midst of making.
+/// @returns `system_failure` if that is not possible.
+result<> make_folders(const std::filesystem::path& dir);
+
 /// Makes durable what was written to *fd*.
 /// @param file Whose descriptor it is, for the error.
 /// @returns `storage_failure` if the disk refuses.

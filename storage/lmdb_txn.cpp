@@ -31,6 +31,8 @@ ec classify(int rc) {
       return ec::corrupt_store;
     case MDB_READERS_FULL:
       return ec::overloaded;
+    case MDB_PANIC: // LMDB takes no write any more: to try again is of no use.
+      return ec::system_failure;
     default:
       return ec::storage_failure;
   }
@@ -44,7 +46,7 @@ std::string describe(int rc) {
     case EIO:
       return "the disk does not work (input/output error)";
     case MDB_PANIC:
-      return "an earlier write failed half-way: start the node again";
+      return "an earlier write failed half-way: the node has to start again";
     case MDB_BAD_VALSIZE:
       return "a key or a value has an impossible size";
     default:

@@ -45,6 +45,8 @@ const char* to_string(table x) noexcept {
       return "checkpoint_chunk";
     case table::manager:
       return "manager";
+    case table::shard:
+      return "shard";
   }
   return "unknown";
 }

@@ -10,7 +10,7 @@
 
 namespace coppice {
 
-/// The tables of a shard. `docs/disk-format.md` says what their keys and rows
+/// The tables of a group. `docs/disk-format.md` says what their keys and rows
 /// are. On disk a table is found by its name, so the order here is free.
 enum class table : uint8_t {
   meta,
@@ -32,11 +32,12 @@ enum class table : uint8_t {
   checkpoint,
   checkpoint_chunk,
   manager,
+  shard,
 };
 
 /// How many tables there are.
 /// @relates table
-inline constexpr size_t table_count = 19;
+inline constexpr size_t table_count = 20;
 
 /// @relates table
 inline constexpr size_t to_index(table x) noexcept {

@@ -157,6 +157,20 @@ uint64_t tables::durable_index() const noexcept {
   return impl_->durable;
 }
 
+result<uint64_t> tables::rows_on_disk(table where) const {
+  uint64_t rows = 0;
+  auto read = impl_->env.read([&](const lmdb_txn& txn) -> result<> {
+    auto counted = txn.size(impl_->handles[to_index(where)]);
+    if (!counted)
+      return counted.as_failure();
+    rows = counted.value();
+    return ok();
+  });
+  if (!read)
+    return read.as_failure();
+  return rows;
+}
+
 std::optional<error> tables::last_error() const {
   std::unique_lock guard{impl_->flush_lock};
   return impl_->last_error;

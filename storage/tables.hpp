@@ -20,9 +20,13 @@
 
 namespace coppice {
 
+/// The layout of tables that this version writes, and the newest one that it
+/// reads.
+inline constexpr uint32_t tables_format = 1;
+
 /// How tables are kept.
 struct tables_options {
-  lmdb_options environment;
+  lmdb_options environment{.format = tables_format};
 
   /// Changes are flushed when they have reached this many keys, ...
   size_t max_keys = 8'192;
@@ -118,6 +122,10 @@ public:
   /// Returns the index up to which the tables are on disk: the log may be
   /// trimmed up to it, and replay starts behind it.
   uint64_t durable_index() const noexcept;
+
+  /// Returns how many rows a table has on disk; from any thread.
+  /// @returns `storage_failure` if it cannot be read.
+  result<uint64_t> rows_on_disk(table where) const;
 
   /// Returns why the last flush failed, or nothing if it succeeded.
   std::optional<error> last_error() const;

@@ -26,25 +26,21 @@ namespace {
 // the last step may follow a restart.
 constexpr const char* incoming_name = "tables.incoming";
 constexpr const char* received_name = "tables.received";
-constexpr const char* tables_name = "tables";
-
-/// How LMDB names the file in its folder.
-constexpr const char* data_name = "data.mdb";
 
 error refusal(const fs::path& file, const char* what, int code) {
   return {ec::storage_failure,
           "'" + file.string() + "' " + what + ": " + std::strerror(code)};
 }
 
-uint64_t draw() {
+} // namespace
+
+uint64_t draw_number() {
   std::random_device device;
   uint64_t x = 0;
   while (x == 0)
     x = uint64_t{device()} << 32 | device();
   return x;
 }
-
-} // namespace
 
 // -- tables_copy --------------------------------------------------------------
 
@@ -54,13 +50,16 @@ result<tables_copy> tables_copy::make(tables& db, const fs::path& dir) {
   if (!fd)
     return refusal(dir, "cannot take a copy of the tables", errno);
   ::unlink(name.c_str());
+  auto tasks = db.rows_on_disk(table::task);
+  if (!tasks)
+    return tasks.as_failure();
   if (auto done = db.copy_to(fd.get()); !done)
     return done.as_failure();
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0)
     return refusal(dir, "cannot take a copy of the tables", errno);
-  return tables_copy{std::move(fd), draw(),
-                     static_cast<uint64_t>(info.st_size)};
+  return tables_copy{std::move(fd), draw_number(),
+                     static_cast<uint64_t>(info.st_size), tasks.value()};
 }
 
 result<proto::TablesPart> tables_copy::read(uint64_t offset,
@@ -98,7 +97,7 @@ result<tables_intake> tables_intake::begin(const fs::path& folder) {
     fs::create_directories(dir, err);
   if (err)
     return refusal(dir, "cannot be made anew", err.value());
-  auto file = dir / data_name;
+  auto file = dir / tables_file_name;
   unique_fd fd{::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
   if (!fd)
     return refusal(file, "cannot be made", errno);
@@ -106,7 +105,7 @@ result<tables_intake> tables_intake::begin(const fs::path& folder) {
 }
 
 result<bool> tables_intake::take(const proto::TablesPart& x) {
-  auto file = folder_ / incoming_name / data_name;
+  auto file = folder_ / incoming_name / tables_file_name;
   if (x.copy() != copy_ && x.offset() == 0 && x.copy() != 0) {
     if (::ftruncate(fd_.get(), 0) != 0)
       return refusal(file, "cannot be emptied", errno);
@@ -127,7 +126,7 @@ result<bool> tables_intake::take(const proto::TablesPart& x) {
 
 result<> tables_intake::finish() {
   auto from = folder_ / incoming_name;
-  if (auto done = sync_file(fd_.get(), from / data_name); !done)
+  if (auto done = sync_file(fd_.get(), from / tables_file_name); !done)
     return done;
   if (auto done = sync_folder(from); !done)
     return done;
@@ -153,7 +152,7 @@ proto::TablesWanted tables_intake::wanted() const {
 result<std::unique_ptr<tables>> open_tables(const fs::path& folder,
                                             const tables_options& options) {
   auto received = folder / received_name;
-  auto dir = folder / tables_name;
+  auto dir = folder / tables_folder_name;
   std::error_code err;
   fs::remove_all(folder / incoming_name, err);
   if (fs::exists(received, err)) {

@@ -33,15 +33,22 @@ public:
     return number_;
   }
 
+  /// Returns how many tasks there were when it was begun.
+  uint64_t tasks() const noexcept {
+    return tasks_;
+  }
+
 private:
-  tables_copy(unique_fd fd, uint64_t number, uint64_t size)
+  tables_copy(unique_fd fd, uint64_t number, uint64_t size, uint64_t tasks)
     : fd_(std::move(fd)),
       number_(number),
-      size_(size) {}
+      size_(size),
+      tasks_(tasks) {}
 
   unique_fd fd_;
   uint64_t number_;
   uint64_t size_;
+  uint64_t tasks_;
 };
 
 /// Tables that come in parts, next to those in use. What is not finished is
@@ -74,6 +81,15 @@ private:
   uint64_t copy_ = 0;
   uint64_t offset_ = 0;
 };
+
+/// Draws a number that nobody else draws; not 0.
+uint64_t draw_number();
+
+/// The folder in that of a group that has its tables.
+inline constexpr const char* tables_folder_name = "tables";
+
+/// How LMDB names its file in a folder.
+inline constexpr const char* tables_file_name = "data.mdb";
 
 /// Opens the tables of a group. If a `tables_intake` has others ready, these
 /// take their place before.

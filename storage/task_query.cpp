@@ -19,10 +19,6 @@ constexpr size_t max_rows = 5'000;
 constexpr uint32_t default_limit = 100;
 constexpr uint32_t max_limit = 1'000;
 
-error no_such_task(const task_id& id) {
-  return {ec::not_found, "there is no task " + to_string(id)};
-}
-
 /// Describes the attempt that a lease started and that has not ended.
 proto::Attempt open_attempt(const table_view& view, const proto::TaskRow& row) {
   proto::Attempt x;
@@ -76,7 +72,7 @@ proto::Task assemble(const table_view& view, const task_id& id,
   proto::Task out;
   out.set_id(to_string(id));
   if (auto product = get_product(view, id.product))
-    out.set_product(*product);
+    out.set_product(product->name());
   if (auto task_class = get_class(view, row.task_class()))
     out.set_kind(task_class->kind());
   copy_row(row, out);

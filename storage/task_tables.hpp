@@ -8,6 +8,7 @@
 #include "runtime/task/task_id.hpp"
 #include "storage/table_view.hpp"
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -55,8 +56,36 @@ void for_each_task(
   const table_view& view, const task_id& after, uint32_t product,
   const std::function<bool(const task_id&, const proto::TaskRow&)>& fun);
 
+/// Returns the number behind which the next attempt of a task is numbered.
+inline uint32_t last_number(const proto::TaskRow& x) {
+  return std::max(x.attempt(), x.numbered_after());
+}
+
+/// Returns how many attempts a task has had.
+inline uint32_t attempt_count(const proto::TaskRow& x) {
+  return last_number(x) - std::min(x.skipped(), last_number(x));
+}
+
+/// Erases every row of a task that has ended: its own, spec, attempts,
+/// checkpoint, and the idempotency key that names it.
+void erase_task(table_view& view, const task_id& id);
+
+/// Says that there is no such task, to people: `not_found`.
+error no_such_task(const task_id& id);
+
 /// Takes the next sequence number of a product's binding.
 uint64_t next_sequence(table_view& view, uint32_t product, uint32_t epoch);
+
+/// Sees to it that no product gets a sequence number again that it may have got
+/// after a backup: all go on behind *base*, or behind their own last number if
+/// that is higher.
+void raise_sequences(table_view& view, uint64_t base);
+
+/// Returns which restore the state has come from: a number that was drawn for
+/// it; 0 if there was none. Replicas of one group agree on it.
+uint64_t lineage_of(const table_view& view);
+
+void put_lineage(table_view& view, uint64_t x);
 
 // -- attempts -----------------------------------------------------------------
 
@@ -68,6 +97,8 @@ std::vector<proto::Attempt> get_attempts(const table_view& view,
                                          const task_id& id);
 
 void put_attempt(table_view& view, const task_id& id, const proto::Attempt& x);
+
+void erase_attempts(table_view& view, const task_id& id);
 
 // -- queue --------------------------------------------------------------------
 
@@ -84,7 +115,7 @@ struct queued_task {
   task_id id;
   uint32_t task_class = 0;
   int32_t priority = 0;
-  /// Number of its latest attempt; a lease starts the next one.
+  /// See `last_number`; a lease starts the next one.
   uint32_t attempt = 0;
 
   bool operator==(const queued_task&) const = default;
@@ -162,22 +193,20 @@ std::vector<live_attempt> get_all_live(const table_view& view);
 
 // -- products, classes, keys --------------------------------------------------
 
-/// A product and its number.
-struct product_entry {
-  uint32_t number = 0;
-  std::string name;
-};
-
+/// Returns the number of a product.
 std::optional<uint32_t> find_product(const table_view& view,
                                      std::string_view name);
 
-std::optional<std::string> get_product(const table_view& view, uint32_t number);
+std::optional<proto::ProductRow> get_product(const table_view& view,
+                                             uint32_t number);
 
 /// Returns all products, ordered by number.
-std::vector<product_entry> get_products(const table_view& view);
+std::vector<proto::ProductRow> get_products(const table_view& view);
 
-/// Returns the number of a product, which it gets if it has none.
-uint32_t intern_product(table_view& view, std::string_view name);
+void put_product(table_view& view, const proto::ProductRow& x);
+
+/// Takes the next number for a product; only in the cluster group.
+uint32_t next_product_number(table_view& view);
 
 std::optional<proto::ClassRow> get_class(const table_view& view,
                                          uint32_t number);
@@ -192,6 +221,17 @@ std::optional<task_id> find_key(const table_view& view, uint32_t product,
 
 void put_key(table_view& view, uint32_t product, std::string_view key,
              const task_id& id);
+
+/// Erases the idempotency key of a spec, if it names the task *id*.
+/// @param spec The encoded spec of the task.
+void erase_key(table_view& view, const task_id& id, std::string_view spec);
+
+// -- shards -------------------------------------------------------------------
+
+/// Returns the shards that the cluster group knows, ordered by number.
+std::vector<proto::ShardRow> get_shards(const table_view& view);
+
+void put_shard(table_view& view, const proto::ShardRow& x);
 
 // -- nodes and kinds ----------------------------------------------------------
 
@@ -225,6 +265,8 @@ void put_kind(table_view& view, const proto::KindInfo& x);
 std::vector<proto::ManagerRow> get_managers(const table_view& view);
 
 void put_manager(table_view& view, const proto::ManagerRow& x);
+
+void erase_manager(table_view& view, std::string_view name);
 
 // -- checkpoints --------------------------------------------------------------
 

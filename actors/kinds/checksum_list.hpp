@@ -3,9 +3,9 @@
 
 #pragma once
 
-#include "actors/kinds/sha256.hpp"
 #include "runtime/error.hpp"
 #include "runtime/launch/unique_fd.hpp"
+#include "runtime/sha256.hpp"
 
 #include <cstdint>
 #include <filesystem>

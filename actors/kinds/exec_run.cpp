@@ -4,13 +4,13 @@
 #include "actors/kinds/exec_run.hpp"
 
 #include "actors/kinds/small_file.hpp"
+#include "runtime/files.hpp"
 #include "runtime/utf8.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
-#include <system_error>
 #include <utility>
 
 namespace coppice {
@@ -83,19 +83,10 @@ void exec_run_state::init(exec_settings xs, run_observer to, run_start what) {
 }
 
 result<> exec_run_state::prepare() {
-  std::error_code err;
   // The worker removes the folder of an earlier attempt, and of the task if
-  // that is empty then, perhaps this very moment: in the midst of making.
-  for (auto tries = 0; tries < 100; ++tries) {
-    std::filesystem::create_directories(start.folder, err);
-    if (err != std::errc::no_such_file_or_directory)
-      break;
-  }
-  if (err)
-    return error{ec::system_failure,
-                 "cannot make " + start.folder.string() + ": " + err.message()};
-  if (!start.checkpoint)
-    return ok();
+  // that is empty then.
+  if (auto made = make_folders(start.folder); !made || !start.checkpoint)
+    return made;
   return write_small_file(start.folder / "checkpoint", *start.checkpoint);
 }
 

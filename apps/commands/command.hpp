@@ -26,6 +26,11 @@ enum class exit_code : int {
   refused = 4,
 };
 
+/// What the option `--stale` does.
+inline constexpr auto stale_help
+  = "ask the manager at hand what it knows, and not the leader: when there is "
+    "none";
+
 /// A terminal, or what stands in for one.
 struct screen {
   bool is_terminal = false;
@@ -57,6 +62,9 @@ public:
   /// Says that nobody answered, and what can be done.
   /// @returns `exit_code::no_cluster`.
   exit_code complain_of_silence(const error& why);
+
+  /// Says how old an answer is that may be old.
+  void note_age(const proto::Reply& reply);
 
   /// Says what went wrong, in one line.
   void complain(const std::string& what);

@@ -24,6 +24,10 @@ extern const command explain_command_info;
 extern const command nodes_command_info;
 extern const command managers_command_info;
 extern const command manager_command_info;
+extern const command backup_command_info;
+extern const command shards_command_info;
+extern const command products_command_info;
+extern const command product_command_info;
 extern const command stop_command_info;
 
 // -- for scripts inside a task

@@ -57,7 +57,7 @@ const command* find_command(const std::string& name) {
 }
 
 error unknown_command(const std::string& name) {
-  std::vector<std::string> names{"node", "help", "--version"};
+  std::vector<std::string> names{"node", "restore", "help", "--version"};
   for (auto& x : command_table())
     names.emplace_back(x.name);
   auto text = "there is no command " + quote(name);
@@ -139,12 +139,13 @@ exit_code report_usage(const error& x, const std::vector<std::string>& args) {
 
 const std::vector<command>& command_table() {
   static const std::vector<command> table{
-    run_command_info,        submit_command_info,   tasks_command_info,
-    task_command_info,       watch_command_info,    logs_command_info,
-    cancel_command_info,     retry_command_info,    explain_command_info,
-    nodes_command_info,      managers_command_info, manager_command_info,
-    stop_command_info,       progress_command_info, stage_command_info,
-    checkpoint_command_info, result_command_info,
+    run_command_info,    submit_command_info,     tasks_command_info,
+    task_command_info,   watch_command_info,      logs_command_info,
+    cancel_command_info, retry_command_info,      explain_command_info,
+    nodes_command_info,  managers_command_info,   manager_command_info,
+    shards_command_info, products_command_info,   product_command_info,
+    backup_command_info, stop_command_info,       progress_command_info,
+    stage_command_info,  checkpoint_command_info, result_command_info,
   };
   return table;
 }
@@ -194,7 +195,9 @@ std::string command_overview() {
   };
   out << "coppice - a cluster runtime for long-running work\n\n"
       << "Usage: coppice COMMAND [options]\n\n"
-      << "  " << pad("node", 12) << "start a node from its config file\n\n"
+      << "  " << pad("node", 12) << "start a node from its config file\n"
+      << "  " << pad("restore", 12)
+      << "make the data folder of a node from a backup\n\n"
       << "Commands for a running cluster:\n";
   list(true);
   out << "\nCommands for scripts that run as a task:\n";

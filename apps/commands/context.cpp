@@ -3,6 +3,7 @@
 
 #include "apps/commands/command.hpp"
 #include "apps/commands/text.hpp"
+#include "runtime/duration.hpp"
 
 namespace coppice {
 
@@ -26,6 +27,21 @@ bool context::ask(proto::Request request, proto::Reply& reply,
   }
   reply = std::move(answer.value());
   return true;
+}
+
+void context::note_age(const proto::Reply& reply) {
+  if (!reply.has_age_ms())
+    return;
+  err << "coppice: ";
+  if (reply.age_ms() == 0)
+    err << "as the manager that leads has it";
+  else if (reply.age_ms() < 0)
+    err << "old: this manager has heard of no leader since it started";
+  else
+    err << "as of "
+        << format_duration(std::chrono::milliseconds{reply.age_ms()})
+        << " ago, when this manager last heard that it lacks nothing";
+  err << "; without how far running tasks are" << std::endl;
 }
 
 exit_code context::complain_of_silence(const error& why) {

@@ -12,20 +12,23 @@ namespace coppice {
 
 namespace {
 
+void declare_group(po::options_description& x) {
+  x.add_options()("group", text_value("GROUP"),
+                  "of this part of the state; 'coppice shards' lists them "
+                  "(default: cluster)");
+}
+
 // -- managers -----------------------------------------------------------------
 
 void declare_list(po::options_description& x) {
-  x.add_options()("json", "print one JSON object a line")(
-    "stale", "ask the manager at hand what it knows, and not the leader: when "
-             "there is none");
+  x.add_options()("json", "print one JSON object a line")("stale", stale_help);
+  declare_group(x);
 }
 
-exit_code show(context& ctx, bool json, bool stale) {
-  proto::Request request;
-  request.mutable_managers()->set_stale(stale);
+exit_code show(context& ctx, bool json, const proto::Request& request) {
   proto::Reply reply;
   auto code = exit_code::success;
-  if (!ctx.ask(std::move(request), reply, code))
+  if (!ctx.ask(request, reply, code))
     return code;
   if (json) {
     for (auto& x : reply.managers().managers())
@@ -39,8 +42,12 @@ exit_code show(context& ctx, bool json, bool stale) {
 result<action> prepare_list(const arguments& args) {
   if (auto okay = expect_words(args, 0, 0, ""); !okay)
     return okay.error();
-  return action{[json = args.has("json"), stale = args.has("stale")](
-                  context& ctx) { return show(ctx, json, stale); }};
+  proto::Request what;
+  what.set_stale(args.has("stale"));
+  what.mutable_managers()->set_of_group(args.text("group"));
+  return action{[json = args.has("json"), what](context& ctx) {
+    return show(ctx, json, what);
+  }};
 }
 
 // -- manager ------------------------------------------------------------------
@@ -96,6 +103,10 @@ result<action> prepare_change(const arguments& args) {
   auto x = parse_change(args.words);
   if (!x)
     return x.error();
+  if (args.has("group") && args.words[0] != "transfer")
+    return usage_error("--group goes with transfer only: the managers are the "
+                       "same in all groups");
+  x.value().request.set_of_group(args.text("group"));
   return action{
     [x = std::move(x.value())](context& ctx) { return carry_out(ctx, x); }};
 }
@@ -130,7 +141,7 @@ const command manager_command_info{
     "stopped when it has left; it comes back only by 'add'.\n"
     "\n"
     "Example: coppice manager add d=10.0.0.4:7401\n",
-  .declare = nullptr,
+  .declare = declare_group,
   .prepare = prepare_change,
 };
 

@@ -84,6 +84,8 @@ std::string reason_text(proto::Reason x) {
       return "its node refused it";
     case proto::NODE_STOPPED:
       return "its node was stopped";
+    case proto::RESTORED:
+      return "the cluster was restored";
     default: // New and completed say nothing that the state does not.
       return {};
   }
@@ -253,6 +255,29 @@ std::string render_managers(const proto::ManagersReply& x) {
          + "term " + std::to_string(x.term()) + ", committed up to "
          + std::to_string(x.commit_index()) + ", as " + printable(x.node())
          + " knows\n";
+}
+
+std::string render_products(const proto::ProductsReply& x) {
+  std::vector<std::vector<std::string>> rows;
+  for (auto& y : x.products()) {
+    auto n = y.shards_size();
+    std::string former;
+    for (auto i = 0; i + 1 < n; ++i)
+      former += (i > 0 ? "," : "") + std::to_string(y.shards(i));
+    rows.push_back({std::to_string(y.number()), y.name(),
+                    n > 0 ? std::to_string(y.shards(n - 1)) : "-",
+                    former.empty() ? "-" : former});
+  }
+  return render_table({"NUMBER", "PRODUCT", "SHARD", "BEFORE"}, rows);
+}
+
+std::string render_shards(const proto::ShardsReply& x) {
+  std::vector<std::vector<std::string>> rows;
+  for (auto& y : x.shards())
+    rows.push_back({y.group(), y.leader().empty() ? "-" : y.leader(),
+                    std::to_string(y.term()),
+                    y.address().empty() ? "-" : y.address()});
+  return render_table({"GROUP", "LEADER", "TERM", "ADDRESS"}, rows);
 }
 
 std::string render_error(const proto::TaskError& x) {

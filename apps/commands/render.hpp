@@ -57,6 +57,12 @@ double percent_of(const proto::Task& x);
 /// Renders the table of `coppice tasks`.
 std::string render_tasks(const std::vector<proto::Task>& xs, unix_ms now);
 
+/// Renders the table of `coppice products`.
+std::string render_products(const proto::ProductsReply& x);
+
+/// Renders the table of `coppice shards`.
+std::string render_shards(const proto::ShardsReply& x);
+
 /// Renders the table of `coppice managers`.
 std::string render_managers(const proto::ManagersReply& x);
 

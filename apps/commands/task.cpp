@@ -16,28 +16,35 @@ namespace coppice {
 namespace {
 
 void declare(po::options_description& x) {
-  x.add_options()("json", "print one JSON object a line");
+  x.add_options()("json", "print one JSON object a line")("stale", stale_help);
 }
 
 /// The most that a node takes in one request.
 constexpr size_t most_ids = 1'000;
 
+struct wanted {
+  bool json = false;
+  bool stale = false;
+};
+
 /// Shows those of one request.
 /// @param gap What separates two pages; empty before the first one.
-exit_code show_some(context& ctx, std::span<const std::string> ids, bool json,
+exit_code show_some(context& ctx, std::span<const std::string> ids, wanted how,
                     const char*& gap) {
   proto::Request request;
+  request.set_stale(how.stale);
   request.mutable_get()->mutable_ids()->Add(ids.begin(), ids.end());
   request.mutable_get()->set_full(true);
   proto::Reply reply;
   auto code = exit_code::success;
   if (!ctx.ask(std::move(request), reply, code))
     return code;
+  ctx.note_age(reply);
   for (auto& item : reply.get().items()) {
     if (item.has_error()) {
       ctx.complain(item.error().message());
       code = exit_code::refused;
-    } else if (json) {
+    } else if (how.json) {
       ctx.out << to_json(item.task()) << "\n";
     } else {
       ctx.out << std::exchange(gap, "\n") << render_task(item.task(), now_ms());
@@ -46,12 +53,12 @@ exit_code show_some(context& ctx, std::span<const std::string> ids, bool json,
   return code;
 }
 
-exit_code show(context& ctx, const std::vector<std::string>& ids, bool json) {
+exit_code show(context& ctx, const std::vector<std::string>& ids, wanted how) {
   auto result = exit_code::success;
   const char* gap = "";
   for (std::span<const std::string> left{ids}; !left.empty();) {
     auto n = std::min(left.size(), most_ids);
-    auto code = show_some(ctx, left.first(n), json, gap);
+    auto code = show_some(ctx, left.first(n), how, gap);
     if (code == exit_code::no_cluster)
       return code;
     result = std::max(result, code);
@@ -64,9 +71,9 @@ result<action> prepare(const arguments& args) {
   auto ids = task_ids(args, 1);
   if (!ids)
     return ids.error();
-  return action{[ids = ids.value(), json = args.has("json")](context& ctx) {
-    return show(ctx, ids, json);
-  }};
+  wanted how{args.has("json"), args.has("stale")};
+  return action{
+    [ids = ids.value(), how](context& ctx) { return show(ctx, ids, how); }};
 }
 
 } // namespace

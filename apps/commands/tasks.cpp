@@ -15,6 +15,7 @@ namespace {
 struct wanted {
   proto::ListRequest request;
   bool all = false;
+  bool stale = false;
   bool json = false;
 };
 
@@ -25,8 +26,8 @@ void declare(po::options_description& x) {
     "cancelled or timed-out; may be repeated")("after", text_value("ID"),
                                                "begin behind this task")(
     "limit", text_value("N"), "show at most N tasks, 1 to 1000 (default 100)")(
-    "all", "show all, however many there are")("json",
-                                               "print one JSON object a line");
+    "all", "show all, however many there are")(
+    "json", "print one JSON object a line")("stale", stale_help);
 }
 
 void print(context& ctx, const wanted& what, const proto::ListReply& page) {
@@ -41,13 +42,16 @@ void print(context& ctx, const wanted& what, const proto::ListReply& page) {
 }
 
 exit_code list(context& ctx, wanted what) {
-  for (;;) {
+  for (auto first = true;; first = false) {
     proto::Request request;
     *request.mutable_list() = what.request;
+    request.set_stale(what.stale);
     proto::Reply reply;
     auto code = exit_code::success;
     if (!ctx.ask(std::move(request), reply, code))
       return code;
+    if (first)
+      ctx.note_age(reply);
     print(ctx, what, reply.list());
     // A lone heading looks as if something was missing.
     if (reply.list().tasks().empty() && !what.json)
@@ -69,6 +73,7 @@ result<action> prepare(const arguments& args) {
   wanted what;
   what.all = args.has("all");
   what.json = args.has("json");
+  what.stale = args.has("stale");
   auto limit = args.number("limit", what.all ? 1'000 : 100, 1, 1'000);
   if (!limit)
     return limit.error();

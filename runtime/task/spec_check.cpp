@@ -9,6 +9,9 @@
 #include "runtime/task/payload_check.hpp"
 #include "runtime/utf8.hpp"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include <algorithm>
 #include <string>
 
@@ -32,13 +35,17 @@ bool is_name(std::string_view x, size_t max_size) {
          && std::all_of(x.begin(), x.end(), allowed);
 }
 
-result<> check_product(const proto::TaskSpec& spec) {
-  if (spec.product().empty() || is_name(spec.product(), max_product))
+result<> check_product_name(std::string_view product) {
+  if (product.empty() || is_name(product, max_product))
     return ok();
-  return bad_field("product", "is " + in_quotes(spec.product())
+  return bad_field("product", "is " + in_quotes(product)
                                 + ", which is not a name; use 1 to 128 "
                                   "letters, digits and any of ._-, or leave it "
                                   "out for 'default'");
+}
+
+result<> check_product(const proto::TaskSpec& spec) {
+  return check_product_name(spec.product());
 }
 
 result<> check_kind_name(std::string_view field, const std::string& name) {
@@ -135,6 +142,31 @@ error unknown_kind(const std::string& name, const kind_table& kinds) {
 }
 
 } // namespace
+
+result<std::string> peek_product(std::string_view encoded) {
+  using google::protobuf::internal::WireFormatLite;
+  constexpr auto field = proto::TaskSpec::kProductFieldNumber;
+  google::protobuf::io::CodedInputStream in{
+    reinterpret_cast<const uint8_t*>(encoded.data()),
+    static_cast<int>(encoded.size())};
+  std::string product;
+  // The last one counts, if there are several.
+  while (auto tag = in.ReadTag()) {
+    auto found = WireFormatLite::GetTagFieldNumber(tag) == field;
+    if (found ? !WireFormatLite::ReadString(&in, &product)
+              : !WireFormatLite::SkipField(&in, tag))
+      break;
+  }
+  if (!in.ConsumedEntireMessage())
+    return error{ec::invalid_argument,
+                 "the spec is not a valid coppice.proto.TaskSpec (garbled "
+                 "bytes)"};
+  if (auto checked = check_product_name(product); !checked)
+    return checked.error();
+  if (product.empty())
+    product = default_product;
+  return product;
+}
 
 std::string_view effective_product(const proto::TaskSpec& spec) {
   return spec.product().empty() ? default_product

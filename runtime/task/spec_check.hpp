@@ -8,6 +8,7 @@
 #include "runtime/task/kind_table.hpp"
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace coppice {
@@ -17,6 +18,11 @@ inline constexpr std::string_view default_product = "default";
 
 /// Returns the product of *spec*.
 std::string_view effective_product(const proto::TaskSpec& spec);
+
+/// Returns the product of an encoded spec, of which nothing else is looked at.
+/// @returns `ec::invalid_argument` if it is no spec as far as can be seen, or
+///          the name of the product is none.
+result<std::string> peek_product(std::string_view encoded);
 
 /// Checks a task before it is accepted: every rule that `proto/task.proto`
 /// states.

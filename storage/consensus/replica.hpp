@@ -6,6 +6,7 @@
 #include "runtime/error.hpp"
 #include "storage/consensus/configuration.hpp"
 #include "storage/consensus/consensus_engine.hpp"
+#include "storage/consensus/freshness.hpp"
 #include "storage/consensus/log_entry.hpp"
 #include "storage/consensus/log_tail.hpp"
 #include "storage/consensus/peer_message.hpp"
@@ -232,6 +233,12 @@ public:
     return engine_.match_index(id);
   }
 
+  /// Returns when the caller's tables last lacked nothing that this member, a
+  /// follower, had heard of; nothing if it never heard of a leader.
+  std::optional<time_point> complete_at() const {
+    return freshness_.complete_at();
+  }
+
   /// Returns what tables that end at *index* have to say to whom they are sent.
   /// @pre `first_index() <= index + 1 && index <= delivered_index()`
   log_base position_at(uint64_t index) const;
@@ -341,6 +348,8 @@ private:
   uint64_t heard_from_ = 0;
 
   uint64_t heard_term_ = 0;
+
+  freshness freshness_;
 
   /// What the last turn reported.
   turn reported_;

@@ -27,6 +27,7 @@ result<std::vector<committed_entry>> replica::next_committed(size_t max_bytes) {
 
 void replica::applied(uint64_t index) {
   applied_ = std::max(applied_, index);
+  freshness_.applied(applied_);
 }
 
 result<> replica::trim(uint64_t index, time_point now) {

@@ -8,7 +8,8 @@ namespace coppice::state_machine {
 namespace {
 
 void set_unknown(proto::Error& to, const task_id& id) {
-  set_error(to, ec::not_found, "there is no task " + to_string(id));
+  auto why = no_such_task(id);
+  set_error(to, why.code, std::move(why.message));
 }
 
 void leave_waiting(context ctx, const task_id& id, const proto::TaskRow& row) {

@@ -52,8 +52,19 @@ void apply_checkpoint(context ctx, const proto::CheckpointCommand& command,
 void apply_register(context ctx, const proto::RegisterCommand& command,
                     proto::RegisterOutcome& outcome);
 
+void apply_forget(context ctx, const proto::ForgetCommand& command,
+                  proto::ForgetOutcome& outcome);
+
+// Of the cluster group only: cluster.cpp.
+
 void apply_manager(context ctx, const proto::ManagerRow& command,
                    proto::ManagerOutcome& outcome);
+
+void apply_shard(context ctx, const proto::ShardRow& command,
+                 proto::ShardOutcome& outcome);
+
+void apply_product(context ctx, const proto::ProductCommand& command,
+                   proto::ProductOutcome& outcome);
 
 // -- what they share ----------------------------------------------------------
 

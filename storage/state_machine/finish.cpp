@@ -84,7 +84,8 @@ void wait_again(context ctx, const task_id& id, proto::TaskRow& row,
 }
 
 std::chrono::milliseconds uncounted_pause(const proto::TaskRow& row) {
-  auto uncounted = row.attempt() - std::min(row.tries(), row.attempt());
+  auto uncounted
+    = attempt_count(row) - std::min(row.tries(), attempt_count(row));
   auto pause = min_uncounted_pause;
   for (uint32_t i = 1; i < uncounted && pause < max_uncounted_pause; ++i)
     pause *= 2;

@@ -13,7 +13,7 @@ void lease(context ctx, const proto::LeaseCommand::Item& item, uint32_t node,
   auto row = get_task(ctx.view, id);
   // Waiting and not in a pause: then, and only then, it is in the queue.
   if (!row || row->state() != proto::WAITING || row->due_ms() != 0
-      || item.attempt() != row->attempt() + 1)
+      || item.attempt() != last_number(*row) + 1)
     return;
   erase_queued(ctx.view, to_queued(id, *row));
   start_attempt(ctx, id, *row, node, item.incarnation());

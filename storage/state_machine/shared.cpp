@@ -26,7 +26,7 @@ uint32_t node_memo::find(std::string_view name, uint64_t incarnation) {
 void start_attempt(context ctx, const task_id& id, proto::TaskRow& row,
                    uint32_t node, uint64_t incarnation) {
   row.set_state(proto::LEASED);
-  row.set_attempt(row.attempt() + 1);
+  row.set_attempt(last_number(row) + 1);
   row.set_changed_ms(ctx.now_ms);
   row.set_leased_ms(ctx.now_ms);
   if (row.first_leased_ms() == 0)
@@ -38,7 +38,7 @@ void start_attempt(context ctx, const task_id& id, proto::TaskRow& row,
 }
 
 queued_task to_queued(const task_id& id, const proto::TaskRow& row) {
-  return {id, row.task_class(), row.priority(), row.attempt()};
+  return {id, row.task_class(), row.priority(), last_number(row)};
 }
 
 void count_fenced(context ctx, std::string_view node_name) {

@@ -38,6 +38,12 @@ void apply_command(context ctx, const proto::Command& command,
       return apply_register(ctx, command.register_(), *out.mutable_register_());
     case proto::Command::kManager:
       return apply_manager(ctx, command.manager(), *out.mutable_manager());
+    case proto::Command::kForget:
+      return apply_forget(ctx, command.forget(), *out.mutable_forget());
+    case proto::Command::kProduct:
+      return apply_product(ctx, command.product(), *out.mutable_product());
+    case proto::Command::kShard:
+      return apply_shard(ctx, command.shard(), *out.mutable_shard());
     case proto::Command::KIND_NOT_SET:
       return;
   }

@@ -13,10 +13,6 @@ namespace {
 
 using item_type = proto::SubmitCommand::Item;
 
-/// The binding epoch in the ids of tasks. There is one shard, and no product is
-/// ever bound to another one.
-constexpr uint32_t first_epoch = 1;
-
 std::string_view product_of(const item_type& x) {
   return x.product().empty() ? default_product : std::string_view{x.product()};
 }
@@ -32,7 +28,8 @@ bool is_sane(const item_type& x) {
            [](auto& label) { return label.size() <= max_label_bytes; })
          && x.idempotency_key().size() <= max_key_bytes
          && x.spec().size() <= max_spec_bytes && x.priority() <= max_priority
-         && x.priority() >= -max_priority;
+         && x.priority() >= -max_priority && x.product_number() != 0
+         && x.epoch() != 0 && x.epoch() <= x.newest_epoch();
 }
 
 /// Applies the items of one command.
@@ -47,23 +44,37 @@ public:
       return set_error(*out.mutable_error(), ec::invalid_argument,
                        "the task breaks a limit of product, kind, labels, "
                        "priority, idempotency key or size");
-    auto product = product_number(product_of(item));
+    look_up_product(item);
     if (!item.idempotency_key().empty()) {
-      auto known = find_key(ctx_.view, product, item.idempotency_key());
+      auto known
+        = find_key(ctx_.view, item.product_number(), item.idempotency_key());
       if (known)
         return repeat(item, *known, out);
     }
-    accept(item, product, out);
+    if (item.epoch() <= product_.sealed())
+      return out.set_moved(true);
+    accept(item, out);
   }
 
 private:
-  /// Most commands are of one product; its number does not change.
-  uint32_t product_number(std::string_view name) {
-    if (product_ != name) {
-      product_ = name;
-      number_ = intern_product(ctx_.view, name);
+  /// Most commands are of one product.
+  void look_up_product(const item_type& item) {
+    if (product_.number() != item.product_number()) {
+      auto known = get_product(ctx_.view, item.product_number());
+      product_ = known ? std::move(*known) : proto::ProductRow{};
+      if (!known) {
+        product_.set_number(item.product_number());
+        product_.set_name(std::string{product_of(item)});
+        put_product(ctx_.view, product_);
+      }
     }
-    return number_;
+    // Who knows of a newer binding may have accepted work there already, or is
+    // about to: from now on nothing can be accepted here that is there as well.
+    auto seals = item.epoch() < item.newest_epoch() ? item.epoch() : 0;
+    if (seals > product_.sealed()) {
+      product_.set_sealed(seals);
+      put_product(ctx_.view, product_);
+    }
   }
 
   uint32_t class_number(const item_type& item) {
@@ -91,10 +102,11 @@ private:
     out.set_duplicate(true);
   }
 
-  void accept(const item_type& item, uint32_t product,
-              proto::SubmitOutcome::Item& out) {
+  void accept(const item_type& item, proto::SubmitOutcome::Item& out) {
     auto& view = ctx_.view;
-    task_id id{product, first_epoch, next_sequence(view, product, first_epoch)};
+    auto product = item.product_number();
+    task_id id{product, item.epoch(),
+               next_sequence(view, product, item.epoch())};
     proto::TaskRow row;
     row.set_state(proto::WAITING);
     row.set_reason(proto::NEW);
@@ -121,9 +133,7 @@ private:
 
   node_memo nodes_;
 
-  std::string product_;
-
-  uint32_t number_ = 0;
+  proto::ProductRow product_;
 
   proto::ClassRow class_row_;
 

@@ -4,6 +4,9 @@
 #include "storage/task_tables.hpp"
 #include "storage/task_tables/codec.hpp"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include <algorithm>
 
 namespace coppice {
@@ -55,6 +58,42 @@ std::string idempotency_row_key(uint32_t product, std::string_view key) {
   return out;
 }
 
+/// Returns the idempotency key in an encoded spec, or nothing if that does not
+/// decode. All else is skipped: a payload may have 16 MiB, and hundreds of
+/// specs are looked at in one go.
+std::optional<std::string> key_of(std::string_view spec) {
+  using google::protobuf::internal::WireFormatLite;
+  constexpr auto tag
+    = WireFormatLite::MakeTag(proto::TaskSpec::kIdempotencyKeyFieldNumber,
+                              WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+  google::protobuf::io::CodedInputStream in{
+    reinterpret_cast<const uint8_t*>(spec.data()),
+    static_cast<int>(spec.size())};
+  std::string key;
+  while (auto found = in.ReadTag()) {
+    auto read = found == tag ? WireFormatLite::ReadBytes(&in, &key)
+                             : WireFormatLite::SkipField(&in, found);
+    if (!read)
+      return std::nullopt;
+  }
+  return in.ConsumedEntireMessage() ? std::optional{std::move(key)}
+                                    : std::nullopt;
+}
+
+/// Returns all rows of a table, ordered by key, up to one that is damaged.
+template <class T>
+std::vector<T> get_rows(const table_view& view, table from) {
+  std::vector<T> out;
+  for_each_row(view, from, {},
+               [&](std::string_view key, std::string_view value) {
+                 auto x = decode<T>(view, from, key, value);
+                 if (x)
+                   out.push_back(std::move(*x));
+                 return x.has_value();
+               });
+  return out;
+}
+
 } // namespace
 
 // -- products -----------------------------------------------------------------
@@ -64,34 +103,32 @@ std::optional<uint32_t> find_product(const table_view& view,
   return get_number<uint32_t>(view, table::product_name, name);
 }
 
-std::optional<std::string> get_product(const table_view& view,
-                                       uint32_t number) {
-  auto x = view.get(table::product, to_bytes(number));
-  return x ? std::optional{std::string{*x}} : std::nullopt;
+std::optional<proto::ProductRow> get_product(const table_view& view,
+                                             uint32_t number) {
+  return get_message<proto::ProductRow>(view, table::product, to_bytes(number));
 }
 
-std::vector<product_entry> get_products(const table_view& view) {
-  std::vector<product_entry> out;
-  for_each_row(
-    view, table::product, {},
-    [&](std::string_view key, std::string_view value) {
-      if (key.size() != sizeof(uint32_t)) {
-        fail_row(view, table::product, key);
-        return false;
-      }
-      out.push_back({read_big_endian<uint32_t>(key, 0), std::string{value}});
-      return true;
-    });
-  return out;
+std::vector<proto::ProductRow> get_products(const table_view& view) {
+  return get_rows<proto::ProductRow>(view, table::product);
 }
 
-uint32_t intern_product(table_view& view, std::string_view name) {
-  if (auto known = find_product(view, name))
-    return *known;
-  auto number = next_number(view, "products");
-  view.put(table::product, to_bytes(number), name);
-  view.put(table::product_name, name, to_bytes(number));
-  return number;
+void put_product(table_view& view, const proto::ProductRow& x) {
+  put_message(view, table::product, to_bytes(x.number()), x);
+  view.put(table::product_name, x.name(), to_bytes(x.number()));
+}
+
+uint32_t next_product_number(table_view& view) {
+  return next_number(view, "products");
+}
+
+// -- shards -------------------------------------------------------------------
+
+std::vector<proto::ShardRow> get_shards(const table_view& view) {
+  return get_rows<proto::ShardRow>(view, table::shard);
+}
+
+void put_shard(table_view& view, const proto::ShardRow& x) {
+  put_message(view, table::shard, to_bytes(x.number()), x);
 }
 
 // -- classes ------------------------------------------------------------------
@@ -144,6 +181,14 @@ void put_key(table_view& view, uint32_t product, std::string_view key,
   view.put(table::key, idempotency_row_key(product, key), to_bytes(id));
 }
 
+void erase_key(table_view& view, const task_id& id, std::string_view spec) {
+  auto key = key_of(spec);
+  if (!key)
+    return fail_row(view, table::spec, to_bytes(id));
+  if (!key->empty() && find_key(view, id.product, *key) == id)
+    view.erase(table::key, idempotency_row_key(id.product, *key));
+}
+
 // -- nodes and kinds ----------------------------------------------------------
 
 std::optional<node_entry> find_node(const table_view& view,
@@ -164,15 +209,7 @@ std::optional<proto::NodeRow> get_node(const table_view& view,
 }
 
 std::vector<proto::NodeRow> get_nodes(const table_view& view) {
-  std::vector<proto::NodeRow> out;
-  for_each_row(view, table::node, {},
-               [&](std::string_view key, std::string_view value) {
-                 auto x = decode<proto::NodeRow>(view, table::node, key, value);
-                 if (x)
-                   out.push_back(std::move(*x));
-                 return x.has_value();
-               });
-  return out;
+  return get_rows<proto::NodeRow>(view, table::node);
 }
 
 uint32_t put_node(table_view& view, proto::NodeRow x) {
@@ -191,15 +228,7 @@ std::optional<proto::KindInfo> get_kind(const table_view& view,
 }
 
 std::vector<proto::KindInfo> get_kinds(const table_view& view) {
-  std::vector<proto::KindInfo> out;
-  for_each_row(
-    view, table::kind, {}, [&](std::string_view key, std::string_view value) {
-      auto x = decode<proto::KindInfo>(view, table::kind, key, value);
-      if (x)
-        out.push_back(std::move(*x));
-      return x.has_value();
-    });
-  return out;
+  return get_rows<proto::KindInfo>(view, table::kind);
 }
 
 void put_kind(table_view& view, const proto::KindInfo& x) {
@@ -209,18 +238,15 @@ void put_kind(table_view& view, const proto::KindInfo& x) {
 // -- managers -----------------------------------------------------------------
 
 std::vector<proto::ManagerRow> get_managers(const table_view& view) {
-  std::vector<proto::ManagerRow> result;
-  for_each_row(view, table::manager, {}, [&](auto key, auto value) {
-    auto x = decode<proto::ManagerRow>(view, table::manager, key, value);
-    if (x)
-      result.push_back(std::move(*x));
-    return x.has_value();
-  });
-  return result;
+  return get_rows<proto::ManagerRow>(view, table::manager);
 }
 
 void put_manager(table_view& view, const proto::ManagerRow& x) {
   put_message(view, table::manager, x.name(), x);
+}
+
+void erase_manager(table_view& view, std::string_view name) {
+  view.erase(table::manager, name);
 }
 
 } // namespace coppice

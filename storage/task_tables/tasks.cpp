@@ -5,6 +5,7 @@
 #include "storage/task_tables/codec.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace coppice {
 
@@ -13,6 +14,15 @@ using namespace row_codec;
 namespace {
 
 constexpr auto state_time_key = std::string_view{"state_time"};
+constexpr auto sequence_base_key = std::string_view{"sequence_base"};
+constexpr auto lineage_key = std::string_view{"lineage"};
+
+/// How far numbers are raised if the clock has gone back.
+constexpr uint64_t sequence_step = uint64_t{1} << 32;
+
+uint64_t raised(uint64_t last, uint64_t base) {
+  return base > last ? base : last + sequence_step;
+}
 
 std::string attempt_row_key(const task_id& id, uint32_t number) {
   std::string out;
@@ -79,11 +89,56 @@ void for_each_task(
   }
 }
 
+void erase_task(table_view& view, const task_id& id) {
+  if (auto spec = get_spec(view, id))
+    erase_key(view, id, *spec);
+  erase_attempts(view, id);
+  // Most tasks have none, and each erasure costs a row of the overlay.
+  if (get_checkpoint(view, id))
+    erase_checkpoint(view, id);
+  erase_chunks(view, id, [](const checkpoint_name&) { return true; });
+  view.erase(table::spec, to_bytes(id));
+  view.erase(table::task, to_bytes(id));
+}
+
+error no_such_task(const task_id& id) {
+  return {ec::not_found, "there is no task " + to_string(id)
+                           + "; ended tasks are kept for history.keep"};
+}
+
 uint64_t next_sequence(table_view& view, uint32_t product, uint32_t epoch) {
   auto key = to_bytes(product) + to_bytes(epoch);
-  auto x = get_number<uint64_t>(view, table::sequence, key).value_or(0) + 1;
+  auto last = get_number<uint64_t>(view, table::sequence, key);
+  if (!last) // The first task of the product here, but maybe not ever.
+    last = get_number<uint64_t>(view, table::meta, sequence_base_key);
+  auto x = last.value_or(0) + 1;
   view.put(table::sequence, key, to_bytes(x));
   return x;
+}
+
+void raise_sequences(table_view& view, uint64_t base) {
+  std::vector<std::pair<std::string, uint64_t>> rows;
+  for_each_row(view, table::sequence, {}, [&](auto key, auto value) {
+    if (value.size() != sizeof(uint64_t)) {
+      fail_row(view, table::sequence, key);
+      return false;
+    }
+    rows.emplace_back(key, read_big_endian<uint64_t>(value, 0));
+    return true;
+  });
+  for (auto& [key, last] : rows)
+    view.put(table::sequence, key, to_bytes(raised(last, base)));
+  auto former
+    = get_number<uint64_t>(view, table::meta, sequence_base_key).value_or(0);
+  view.put(table::meta, sequence_base_key, to_bytes(raised(former, base)));
+}
+
+uint64_t lineage_of(const table_view& view) {
+  return get_number<uint64_t>(view, table::meta, lineage_key).value_or(0);
+}
+
+void put_lineage(table_view& view, uint64_t x) {
+  view.put(table::meta, lineage_key, to_bytes(x));
 }
 
 // -- attempts -----------------------------------------------------------------
@@ -110,6 +165,17 @@ std::vector<proto::Attempt> get_attempts(const table_view& view,
 
 void put_attempt(table_view& view, const task_id& id, const proto::Attempt& x) {
   put_message(view, table::attempt, attempt_row_key(id, x.number()), x);
+}
+
+void erase_attempts(table_view& view, const task_id& id) {
+  std::vector<std::string_view> keys;
+  for_each_row(view, table::attempt, to_bytes(id),
+               [&](std::string_view key, std::string_view) {
+                 keys.push_back(key);
+                 return true;
+               });
+  for (auto key : keys)
+    view.erase(table::attempt, key);
 }
 
 } // namespace coppice

@@ -20,6 +20,12 @@ struct fixture : manager_fixture {
     front = sys.spawn(directory, directory_options{"w1", "m1:7401", false,
                                                    [this] { ++stops; }});
   }
+
+  /// A directory of a manager that has not been taken in yet.
+  void start_blank_manager() {
+    front
+      = sys.spawn(directory, directory_options{"m3", "m1:7401", true, [] {}});
+  }
 };
 
 } // namespace
@@ -52,7 +58,7 @@ CAF_TEST(a worker of another protocol is refused) {
   };
   sys.spawn(say_it, 0);
   consume_messages();
-  CAF_CHECK(refused->find("protocol 2") != std::string::npos);
+  CAF_CHECK(refused->find("protocol 3") != std::string::npos);
 }
 
 CAF_TEST(a worker that nobody can register is told that it is not known) {
@@ -73,6 +79,15 @@ CAF_TEST(a node that is no manager says who is) {
   auto worker = make_worker();
   hello(worker);
   CAF_CHECK_EQUAL(worker->welcome.error().code(), number(ec::not_leader));
+}
+
+CAF_TEST(
+  a manager that knows no shards yet does not say that one is not there) {
+  start_blank_manager();
+  proto::Request x;
+  x.mutable_managers()->set_of_group("shard-0");
+  auto reply = ask(x);
+  CAF_CHECK_EQUAL(reply.error().code(), number(ec::not_leader));
 }
 
 CAF_TEST(any node can be stopped) {

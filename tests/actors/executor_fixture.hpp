@@ -114,8 +114,8 @@ fake_directory(directory_actor::pointer, script_ptr script,
       return {script->welcome, scheduler, tracker};
     },
     [](const proto::ManagerHello&, const caf::strong_actor_ptr&,
-       const peer_actor&) -> caf::result<proto::ManagerHello, peer_actor> {
-      return {proto::ManagerHello{}, peer_actor{}};
+       const peer_actors&) -> caf::result<proto::ManagerHello, peer_actors> {
+      return {proto::ManagerHello{}, peer_actors{}};
     },
   };
 }

@@ -193,6 +193,18 @@ CAF_TEST(of too much output the latest is kept) {
   CAF_CHECK_EQUAL(left, 0u);
 }
 
+CAF_TEST(the executors of all shards together keep no more) {
+  options.logs.max_bytes = 256 << 10;
+  for (uint64_t i = 1; i <= 4; ++i)
+    write_old_log(key(i), std::chrono::minutes{i});
+  script->welcome.set_shards(256);
+  start();
+  pass(2s);
+  CAF_CHECK(fs::exists(log_file(key(1))));
+  for (uint64_t i = 2; i <= 4; ++i)
+    CAF_CHECK(!fs::exists(log_file(key(i))));
+}
+
 CAF_TEST(what lies among the output and is none stays) {
   options.logs.max_bytes = 0;
   auto stranger = folder.path() / "logs/notes.txt";

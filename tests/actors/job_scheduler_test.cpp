@@ -273,7 +273,7 @@ CAF_TEST(no more is given than was pulled for with submits in flight) {
   pull(worker, 4);
   CAF_REQUIRE_EQUAL(worker->got.size(), 1u);
   for (auto i = 0; i < 10; ++i)
-    caf::anon_send(caf::actor_cast<caf::actor>(scheduler), submission(noop()));
+    caf::anon_send(caf::actor_cast<caf::actor>(front), submission(noop()));
   consume_messages();
   CAF_CHECK_EQUAL(worker->got.size(), 4u);
 }

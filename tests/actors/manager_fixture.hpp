@@ -52,7 +52,9 @@ using answer_ptr = std::shared_ptr<answer<T>>;
 /// The actors of a leading manager on one thread, over a log in memory and real
 /// tables, with a clock that stands still.
 struct manager_fixture : test_coordinator_fixture<> {
-  manager_fixture() : disk(std::make_shared<breakable_disk>()) {
+  manager_fixture()
+    : disk(std::make_shared<breakable_disk>()),
+      cluster_disk(std::make_shared<breakable_disk>()) {
     replicator_options.raft.id = 1;
     replicator_options.raft.voters = {1};
     replicator_options.raft.max_entry_bytes = size_t{2} << 20;
@@ -81,14 +83,32 @@ struct manager_fixture : test_coordinator_fixture<> {
     consume_messages();
   }
 
+  /// Starts a cluster group with one shard.
+  void start_cluster() {
+    cluster_store
+      = unwrap(tables::open(folder.path() / "cluster", quick_tables()));
+    auto options = replicator_options;
+    options.group = cluster_group;
+    cluster = sys.spawn(state_replicator, options, cluster_disk, cluster_store);
+    consume_messages();
+    proto::Command first;
+    first.mutable_shard()->add_founders(1);
+    need(request<proto::Outcome>(cluster, first));
+  }
+
   void start() {
     start_log();
+    start_cluster();
     tracker = sys.spawn(task_tracker, tracker_options, store, replicator);
     scheduler = sys.spawn(job_scheduler, scheduler_options, store, replicator,
                           local_task_tracker_actor{tracker});
     auto count = [this] { ++stops; };
-    front = sys.spawn(directory, directory_options{"m1", "m1:1", true, count});
-    self->send(front, lead_info{scheduler, tracker, replicator});
+    front = sys.spawn(directory,
+                      directory_options{"m1", "m1:1", true, count, shards});
+    self->send(front, lead_info{shard_group(0), scheduler, tracker, replicator,
+                                nullptr, 1, true});
+    self->send(
+      front, lead_info{cluster_group, {}, {}, cluster, cluster_store, 1, true});
     consume_messages();
   }
 
@@ -99,8 +119,10 @@ struct manager_fixture : test_coordinator_fixture<> {
     end(scheduler);
     end(tracker);
     end(replicator);
+    end(cluster);
     consume_messages();
     store = nullptr;
+    cluster_store = nullptr;
   }
 
   template <class Handle>
@@ -309,11 +331,17 @@ struct manager_fixture : test_coordinator_fixture<> {
 
   temp_folder folder;
   std::shared_ptr<breakable_disk> disk;
+  std::shared_ptr<breakable_disk> cluster_disk;
   std::shared_ptr<tables> store;
+  std::shared_ptr<tables> cluster_store;
+  /// `cluster.shards`; there is one.
+  uint32_t shards = 1;
+
   state_replicator_options replicator_options;
   job_scheduler_options scheduler_options;
   task_tracker_options tracker_options;
   state_replicator_impl replicator;
+  state_replicator_impl cluster;
   job_scheduler_impl scheduler;
   task_tracker_impl tracker;
   local_directory_actor front;

@@ -4,6 +4,7 @@
 #include "actors/peer_links.hpp"
 
 #include "actors/replies.hpp"
+#include "runtime/group_name.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/event_based_actor.hpp>
@@ -40,15 +41,15 @@ directory_actor::behavior_type fake_directory(directory_actor::pointer self,
     },
     [self, state](
       proto::ManagerHello&, caf::strong_actor_ptr&,
-      peer_actor& replica) -> caf::result<proto::ManagerHello, peer_actor> {
+      peer_actors& replicas) -> caf::result<proto::ManagerHello, peer_actors> {
       ++state->asked;
-      state->knows_replica = replica != nullptr;
+      state->knows_replica = !replicas.empty() && replicas[0] != nullptr;
       auto answer = state->hello;
       if (state->refuses)
         set_error(*answer.mutable_error(), *state->refuses);
       auto promise
-        = self->make_response_promise<proto::ManagerHello, peer_actor>();
-      promise.deliver(std::move(answer), state->replica);
+        = self->make_response_promise<proto::ManagerHello, peer_actors>();
+      promise.deliver(std::move(answer), peer_actors{state->replica});
       return promise;
     },
   };
@@ -61,7 +62,7 @@ own_directory(local_directory_actor::pointer self, directory_actor front) {
     [=](proto::Hello& x, worker_actor& y) {
       return self->delegate(front, std::move(x), std::move(y));
     },
-    [=](proto::ManagerHello& x, caf::strong_actor_ptr& y, peer_actor& z) {
+    [=](proto::ManagerHello& x, caf::strong_actor_ptr& y, peer_actors& z) {
       return self->delegate(front, std::move(x), std::move(y), std::move(z));
     },
     [](lead_info&) {},
@@ -82,6 +83,7 @@ struct fixture : test_coordinator_fixture<> {
     other->hello.set_member(1);
     other->hello.set_protocol(protocol_version);
     other->hello.set_blank(true);
+    other->hello.add_groups(cluster_group);
     front = sys.spawn(fake_directory, other);
     peer_links_options options;
     options.node = "b";
@@ -108,7 +110,7 @@ struct fixture : test_coordinator_fixture<> {
   }
 
   /// The replica of this manager begins.
-  void start_replica() {
+  void start_replica(std::optional<uint64_t> lineage = {}) {
     auto note = [this](peer_link_state& x) {
       if (x.member == 1)
         reachable = x.replica != nullptr;
@@ -118,7 +120,8 @@ struct fixture : test_coordinator_fixture<> {
       return {[note](peer_link_state& x) { note(x); }};
     };
     replicator = sys.spawn(listen, 0);
-    self->send(links, own_replica{make_replica(), replicator});
+    self->send(links,
+               own_replica{cluster_group, make_replica(), replicator, lineage});
     consume_messages();
   }
 
@@ -127,8 +130,9 @@ struct fixture : test_coordinator_fixture<> {
     proto::ManagerHello result;
     auto from = caf::actor_cast<caf::strong_actor_ptr>(front);
     auto ask = [&, from](caf::event_based_actor* x, int) {
-      x->request(links, caf::infinite, other->hello, from, other->replica)
-        .then([&](proto::ManagerHello& y, peer_actor&) { result = y; });
+      x->request(links, caf::infinite, other->hello, from,
+                 peer_actors{other->replica})
+        .then([&](proto::ManagerHello& y, peer_actors&) { result = y; });
     };
     sys.spawn(ask, 0);
     consume_messages();
@@ -198,13 +202,13 @@ CAF_TEST(a manager that was removed is forgotten and refused) {
   row.set_name("a");
   row.set_address("127.0.0.1:1");
   row.set_removed(true);
-  self->send(links, manager_roster{{row}});
+  self->send(links, group_roster{cluster_group, {}, {row}, {}});
   consume_messages();
   CAF_CHECK(!reachable);
   CAF_CHECK(introduce().has_error());
   // It comes back by the same way.
   row.set_removed(false);
-  self->send(links, manager_roster{{row}});
+  self->send(links, group_roster{cluster_group, {}, {row}, {}});
   consume_messages();
   CAF_CHECK(!introduce().has_error());
   CAF_CHECK(reachable);
@@ -216,6 +220,33 @@ CAF_TEST(a copy of the own data folder is refused) {
   CAF_REQUIRE(said.has_error());
   CAF_CHECK(said.error().message().find("was its data folder copied")
             != std::string::npos);
+}
+
+CAF_TEST(a manager whose state is of another restore is refused) {
+  other->hello.set_blank(false);
+  other->hello.set_lineage(4);
+  other->replica = make_replica();
+  // Nobody knows yet what the state of this one is.
+  CAF_CHECK(!introduce().has_error());
+  start_replica(5);
+  CAF_CHECK(!reachable);
+  auto said = introduce();
+  CAF_REQUIRE(said.has_error());
+  CAF_CHECK(said.error().message().find("different clusters")
+            != std::string::npos);
+  CAF_CHECK(!reachable);
+}
+
+CAF_TEST(managers of one restore and those without a state are welcome) {
+  other->hello.set_blank(false);
+  other->replica = make_replica();
+  start_replica(5);
+  auto said = introduce();
+  CAF_CHECK(!said.has_error());
+  CAF_CHECK_EQUAL(said.lineage(), 5u);
+  other->hello.set_lineage(5);
+  CAF_CHECK(!introduce().has_error());
+  CAF_CHECK(reachable);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -5,11 +5,50 @@
 
 #include "tests/actors/manager_fixture.hpp"
 
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+
 using namespace coppice;
 using namespace coppice::test;
 using namespace std::chrono_literals;
 
 namespace {
+
+/// Counts the lines of the log with some text while it lives.
+class log_counter : public spdlog::sinks::base_sink<std::mutex> {
+public:
+  explicit log_counter(std::string text) : text_(std::move(text)) {
+    // Not owned: it ends before the test does.
+    std::shared_ptr<spdlog::sinks::sink> own{this, [](auto*) {}};
+    before_ = spdlog::default_logger();
+    spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("counter", std::move(own)));
+  }
+
+  ~log_counter() override {
+    spdlog::set_default_logger(before_);
+  }
+
+  int count() const {
+    return count_;
+  }
+
+private:
+  void sink_it_(const spdlog::details::log_msg& x) override {
+    auto line = std::string_view{x.payload.data(), x.payload.size()};
+    count_ += line.find(text_) != std::string_view::npos;
+  }
+
+  void flush_() override {}
+
+  std::string text_;
+  std::shared_ptr<spdlog::logger> before_;
+  std::atomic<int> count_{0};
+};
 
 struct fixture : manager_fixture {
   static proto::Command submit_command(size_t bytes = 10) {
@@ -18,6 +57,9 @@ struct fixture : manager_fixture {
     proto::Command x;
     auto& item = *x.mutable_submit()->add_items();
     item.set_product("p");
+    item.set_product_number(1);
+    item.set_epoch(1);
+    item.set_newest_epoch(1);
     item.set_kind("noop");
     item.set_spec(spec.SerializeAsString());
     return x;
@@ -197,6 +239,37 @@ CAF_TEST(a replicator that is asked to end flushes its tables) {
   self->send_exit(replicator, caf::exit_reason::user_shutdown);
   consume_messages();
   CAF_CHECK_EQUAL(kept->durable_index(), kept->applied());
+}
+
+CAF_TEST(a copy of the tables that the disk refuses has a pause after it) {
+  // As a full disk does: no file can be made.
+  replicator_options.dir = folder.path() / "nowhere";
+  start_log();
+  log_counter refusals{"has no copy of its tables"};
+  peer_link_state link{2, caf::actor_cast<peer_actor>(replicator)};
+  self->send(replicator, link);
+  proto::PeerMessage wanted;
+  wanted.set_from(2);
+  wanted.set_to(1);
+  wanted.mutable_tables_wanted();
+  auto ask_until = [&](int n) {
+    // Copies are made in a real thread.
+    while (refusals.count() < n) {
+      self->send(replicator, wanted);
+      consume_messages();
+      std::this_thread::yield();
+    }
+  };
+  ask_until(1);
+  for (auto i = 0; i < 24; ++i) { // As often as a member that is behind asks.
+    pass(200ms);
+    self->send(replicator, wanted);
+    consume_messages();
+  }
+  CAF_CHECK_EQUAL(refusals.count(), 1);
+  pass(400ms);
+  ask_until(2);
+  CAF_CHECK_EQUAL(refusals.count(), 2);
 }
 
 CAF_TEST(the log is trimmed behind what the tables have on disk) {

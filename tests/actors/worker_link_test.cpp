@@ -46,8 +46,8 @@ directory_actor::behavior_type fake_directory(directory_actor::pointer, int) {
       return {proto::Welcome{}, job_scheduler_actor{}, task_tracker_actor{}};
     },
     [](const proto::ManagerHello&, const caf::strong_actor_ptr&,
-       const peer_actor&) -> caf::result<proto::ManagerHello, peer_actor> {
-      return {proto::ManagerHello{}, peer_actor{}};
+       const peer_actors&) -> caf::result<proto::ManagerHello, peer_actors> {
+      return {proto::ManagerHello{}, peer_actors{}};
     },
   };
 }
@@ -102,7 +102,8 @@ struct fixture {
 
   directory_actor dial() {
     directory_actor result;
-    self->request(link, caf::duration{20s}, caf::connect_atom::value)
+    self
+      ->request(link, caf::duration{20s}, caf::connect_atom::value, uint32_t{0})
       .receive([&](directory_actor& x) { result = std::move(x); },
                [](const caf::error&) {});
     return result;

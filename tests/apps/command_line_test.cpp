@@ -71,6 +71,7 @@ CAF_TEST(every command is understood as its help shows it) {
          {"explain", "--json", "1.1.42"},
          {"nodes", "--connect=[::1]:7401"},
          {"stop", "-c", "host.example:1"},
+         {"backup", "--force", "-c", "host.example:1", "file"},
          {"progress", "40", "half", "way"},
          {"progress", "99.5%"},
          {"progress", "40", "--", "-v"},
@@ -115,6 +116,8 @@ CAF_TEST(what is not understood is named in one line) {
   says({"submit"}, "file");
   says({"submit", "a", "b"}, "'b'");
   says({"stop", "now"}, "'now'");
+  says({"backup"}, "file is missing");
+  says({"backup", "a", "b"}, "'b'");
   says({"progress"}, "percentage");
   says({"progress", "much"}, "percentage");
   says({"progress", "--connect=h:1", "4"}, "--connect");
@@ -159,6 +162,7 @@ CAF_TEST(every command explains itself with its exit codes and an example) {
     CAF_CHECK(mentions(command_overview(), x.brief));
   }
   CAF_CHECK(mentions(command_overview(), "  node "));
+  CAF_CHECK(mentions(command_overview(), "  restore "));
 }
 
 CAF_TEST(help wins over what else is wrong) {

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include "tests/cluster/lots.hpp"
+#include "tests/cluster/recovery.hpp"
 #include "tests/cluster/world.hpp"
 
 #include <cstdint>
@@ -25,7 +27,7 @@ public:
   /// @param newcomers Not 0: members come and go.
   chaos(uint32_t seed, uint64_t founders, uint64_t newcomers = 0)
     : chance_(seed ^ 0x5EED),
-      world_(seed, founders, lots(), newcomers),
+      world_(seed, founders, draw_options(chance_), newcomers),
       reshapes_(newcomers > 0) {
     // nop
   }
@@ -54,33 +56,9 @@ public:
   }
 
 private:
-  /// Draws the options of a group. Small limits, so that they are reached.
-  replica_options lots() {
-    replica_options x;
-    x.election_timeout = milliseconds{200};
-    x.heartbeat = milliseconds{20};
-    // Candidates at the same time and, without pre-vote, in the same term.
-    x.seed = chance_.permille(300) ? 1 : 0;
-    x.pre_vote = chance_.permille(x.seed == 1 ? 300 : 850);
-    x.max_inflight_entries = 1U << chance_.below(5);
-    x.max_entry_bytes = 64;
-    x.max_message_bytes = 50;
-    x.trailing_entries = chance_.below(20);
-    x.tail_bytes = chance_.permille(500) ? 0 : 200;
-    return x;
-  }
-
   void new_weather() {
-    weather x;
-    x.lost_permille = chance_.below(3) * chance_.below(100);
-    x.doubled_permille = chance_.below(2) * chance_.below(100);
-    x.delay = chance_.between(milliseconds{1}, milliseconds{20});
-    x.late = chance_.between(x.delay, milliseconds{400});
-    world_.network.set(x);
-    world_.trouble.power_cut = chance_.below(2) * chance_.below(20);
-    world_.trouble.vote_cut = chance_.below(2) * chance_.below(400);
-    world_.trouble.disk_refuses = chance_.below(2) * chance_.below(50);
-    world_.trouble.disk_stalls = chance_.below(2) * chance_.below(20);
+    world_.network.set(draw_weather(chance_));
+    world_.trouble = draw_mishaps(chance_);
   }
 
   void happen() {
@@ -89,9 +67,9 @@ private:
     if (lot < 10)
       new_weather();
     else if (lot < 20)
-      split();
+      cut(world_.network, draw_split(chance_, world_.members().size()));
     else if (lot < 25)
-      isolate(x);
+      cut(world_.network, ways_of(x.id(), world_.members().size()));
     else if (lot < 45)
       world_.network.heal();
     else if (!x.alive())
@@ -134,72 +112,21 @@ private:
   void reshape_somewhere() {
     for (auto& x : world_.members())
       if (x.alive() && x.aut->current_role() == role::leader)
-        reshape(x);
-  }
-
-  void reshape(simulated_member& leader) {
-    auto xs = leader.aut->members().value();
-    auto id = world_.anybody().id();
-    auto i = std::find_if(xs.begin(), xs.end(),
-                          [id](auto& x) { return x.id == id; });
-    auto voters
-      = std::count_if(xs.begin(), xs.end(), [](auto& x) { return x.votes; });
-    if (i == xs.end())
-      xs.push_back({id, false});
-    else if (!i->votes && chance_.permille(700))
-      i->votes = true;
-    else if (i->votes && voters == 1)
-      return;
-    else if (chance_.permille(300))
-      i->votes = !i->votes;
-    else
-      xs.erase(i);
-    world_.change_members(leader, std::move(xs));
-  }
-
-  /// Cuts the group in two; in one direction only, now and then.
-  void split() {
-    auto both = chance_.permille(700);
-    auto mask = chance_.below(1U << world_.members().size());
-    for (auto& x : world_.members())
-      for (auto& y : world_.members())
-        if ((mask >> (x.id() - 1) & 1) != 0
-            && (mask >> (y.id() - 1) & 1) == 0) {
-          world_.network.cut(x.id(), y.id());
-          if (both)
-            world_.network.cut(y.id(), x.id());
-        }
-  }
-
-  void isolate(simulated_member& x) {
-    for (auto& y : world_.members()) {
-      world_.network.cut(x.id(), y.id());
-      world_.network.cut(y.id(), x.id());
-    }
+        reshape(chance_, world_, x, world_.anybody().id());
   }
 
   /// Waits until there is a leader that takes an op, and all have the same.
   milliseconds recover() {
     constexpr auto patience = milliseconds{10'000};
     world_.heal();
+    recovery way{world_, true};
     auto begin = world_.now;
-    auto asked = false;
     while (world_.now - begin < patience) {
       world_.run_for(milliseconds{20});
-      world_.retire_outsiders();
-      auto* leader = world_.ready_leader();
-      if (leader && !asked) {
-        auto before = world_.checks.acknowledged();
-        world_.propose(*leader);
-        world_.run_for(milliseconds{200});
-        asked = world_.checks.acknowledged() > before;
-      }
-      if (asked && world_.converged())
+      if (way.look())
         return std::chrono::duration_cast<milliseconds>(world_.now - begin);
     }
-    throw violation{std::string{asked ? "the group did not converge"
-                                      : "the group did not elect a leader"}
-                    + world_.to_text()};
+    throw violation{way.complaint()};
   }
 
   dice chance_;

@@ -28,13 +28,15 @@ void run_chaos(uint64_t members, uint32_t seeds, uint64_t newcomers = 0) {
       CAF_ERROR("COPPICE_SEED=" << seed << ", " << members
                                 << " members: " << x.violation);
   }
-  CAF_CHECK(acknowledged > 0);
-  CAF_CHECK_EQUAL(installs > 0, members > 1);
-  CAF_CHECK_EQUAL(changes > 0, newcomers > 0);
   CAF_MESSAGE(acknowledged << " ops acknowledged, " << installs
                            << " snapshots installed, " << changes
                            << " changes of members, healed within "
                            << longest.count() << " ms");
+  if (test::replays())
+    return;
+  CAF_CHECK(acknowledged > 0);
+  CAF_CHECK_EQUAL(installs > 0, members > 1);
+  CAF_CHECK_EQUAL(changes > 0, newcomers > 0);
 }
 
 } // namespace

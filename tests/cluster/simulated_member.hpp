@@ -54,6 +54,7 @@ struct simulated_member {
   }
 
   void crash() {
+    ++crashes;
     aut.reset();
     pending.clear();
     reads.clear();
@@ -69,6 +70,7 @@ struct simulated_member {
   std::map<uint64_t, std::pair<uint64_t, waiting_read>> reads; ///< Term, read.
   std::optional<snapshot_offer> missing_snapshot; ///< The last one.
   size_t installs = 0;
+  size_t crashes = 0;
   uint64_t seen_commit = 0;
   time_point busy_until{};
   time_point restart_at{};

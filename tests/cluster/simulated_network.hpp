@@ -3,8 +3,6 @@
 
 #pragma once
 
-#include "storage/consensus/peer_message.hpp"
-
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -52,11 +50,14 @@ struct weather {
   uint32_t lost_permille = 0;
   uint32_t doubled_permille = 0;
   /// Most messages take up to *delay*, some up to *late*: they overtake.
+  uint32_t late_permille = 100;
   milliseconds delay{2};
   milliseconds late{2};
 };
 
 /// Carries messages between members: late, twice, out of order, or not at all.
+/// @tparam Message Has the members `from` and `to`.
+template <class Message>
 class simulated_network {
 public:
   simulated_network(size_t members, dice& chance)
@@ -80,7 +81,7 @@ public:
     cuts_.clear();
   }
 
-  void send(peer_message x, time_point now) {
+  void send(Message x, time_point now) {
     if (cuts_.count({x.from, x.to}) > 0
         || chance_->permille(weather_.lost_permille))
       return;
@@ -90,7 +91,7 @@ public:
   }
 
   /// Returns the next message to *to* that has arrived, if any.
-  std::optional<peer_message> receive(uint64_t to, time_point now) {
+  std::optional<Message> receive(uint64_t to, time_point now) {
     auto& inbox = inboxes_[to];
     if (inbox.empty() || inbox.top().arrival > now)
       return std::nullopt;
@@ -118,15 +119,16 @@ private:
   struct parcel {
     time_point arrival;
     uint64_t number = 0;
-    peer_message message;
+    Message message;
 
     bool operator<(const parcel& x) const {
       return std::pair{arrival, number} > std::pair{x.arrival, x.number};
     }
   };
 
-  void deliver(peer_message x, time_point now) {
-    auto most = chance_->permille(100) ? weather_.late : weather_.delay;
+  void deliver(Message x, time_point now) {
+    auto most = chance_->permille(weather_.late_permille) ? weather_.late
+                                                          : weather_.delay;
     auto arrival = now + chance_->between(milliseconds{1}, most);
     auto to = x.to;
     inboxes_[to].push({arrival, ++number_, std::move(x)});

@@ -6,10 +6,13 @@
 #include "tests/cluster/invariants.hpp"
 #include "tests/cluster/simulated_member.hpp"
 #include "tests/cluster/simulated_network.hpp"
+#include "tests/cluster/world_observer.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -68,7 +71,7 @@ public:
         throw violation{"cannot start: " + to_string(started.error())};
       x.aut.emplace(std::move(started.value()));
     } catch (const power_cut&) {
-      crash(x, milliseconds{10});
+      power_off(x, milliseconds{10});
       return;
     }
     x.seen_commit = applied.position.index;
@@ -83,12 +86,21 @@ public:
   }
 
   /// Asks *x* to append a new op, whether it leads or not.
+  /// @param what Follows the number that no other op has, and a space.
+  /// @returns Where it will stand if it commits; nothing if it was refused.
+  std::optional<log_position> propose(simulated_member& x,
+                                      std::string_view what) {
+    auto op = std::to_string(++ops_) + ' ';
+    auto position = x.aut->propose(op.append(what));
+    if (!position)
+      return std::nullopt;
+    x.pending[position.value().index] = position.value();
+    return position.value();
+  }
+
+  /// Asks *x* to append an op that means nothing, of any length.
   void propose(simulated_member& x) {
-    auto op = std::to_string(++ops_);
-    op.append(chance.below(3) * 20, '.');
-    auto position = x.aut->propose(op);
-    if (position)
-      x.pending[position.value().index] = position.value();
+    propose(x, std::string(chance.below(3) * 20, '.'));
   }
 
   /// Asks *x* for a read that a former leader must not answer.
@@ -156,7 +168,7 @@ public:
     } catch (const power_cut&) {
       // Back at once, now and then: before others know.
       auto most = chance.permille(500) ? 20 : 800;
-      crash(x, chance.between(milliseconds{1}, milliseconds{most}));
+      power_off(x, chance.between(milliseconds{1}, milliseconds{most}));
     }
   }
 
@@ -255,6 +267,17 @@ public:
     });
   }
 
+  /// Returns whether all votes count, as the leader says.
+  bool all_vote() {
+    auto* leader = ready_leader();
+    if (!leader)
+      return false;
+    auto xs = leader->aut->members().value();
+    return xs.size() == members_.size()
+           && std::all_of(xs.begin(), xs.end(),
+                          [](const member_record& x) { return x.votes; });
+  }
+
   /// Switches off who is no longer in the group, as its operator would.
   void retire_outsiders() {
     auto* leader = ready_leader();
@@ -297,13 +320,16 @@ public:
 
   dice chance;
 
-  simulated_network network;
+  simulated_network<peer_message> network;
 
   invariants checks;
 
   mishaps trouble;
 
   size_t membership_changes = 0;
+
+  /// Null: nobody wants to know.
+  world_observer* observer = nullptr;
 
 private:
   static bool is_in(const simulated_member& leader, uint64_t id) {
@@ -324,6 +350,14 @@ private:
       return std::max(now, x.restart_at);
     auto due = std::min(x.aut->next_timeout(), network.next_arrival(x.id()));
     return std::max({now, due, x.busy_until});
+  }
+
+  /// The machine of *x* has no power for *pause*.
+  void power_off(simulated_member& x, milliseconds pause) {
+    if (observer)
+      observer->power_off(x, pause);
+    else
+      crash(x, pause);
   }
 
   void set_disk(simulated_member& x) {
@@ -382,11 +416,15 @@ private:
     x.tables.rows.push_back(
       {{y.index, y.entry.term}, is_op ? std::string{y.entry.bytes()} : ""});
     x.aut->applied(y.index);
+    auto acknowledged = false;
     if (auto i = x.pending.find(y.index); i != x.pending.end()) {
-      if (i->second.term == y.entry.term)
+      acknowledged = i->second.term == y.entry.term;
+      if (acknowledged)
         checks.note_acknowledged(x, y.index);
       x.pending.erase(i);
     }
+    if (observer)
+      observer->applied(x, acknowledged);
     if (auto i = x.reads.find(y.index); i != x.reads.end()) {
       if (i->second.first == y.entry.term)
         checks.note_read(x, y.index, i->second.second);

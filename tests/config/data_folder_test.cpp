@@ -80,12 +80,16 @@ CAF_TEST(a folder of somebody else is refused and not touched) {
 
 CAF_TEST(a newer format is refused and not touched) {
   fs::create_directories(dir);
-  write("VERSION", "2\n");
+  write("VERSION", "3\n");
   CAF_CHECK_EQUAL(error_of(create_data_folder(dir)),
                   "'D' was written by a newer version of Coppice: its format is"
-                  " 2, this version knows 1");
+                  " 3, this version knows 2");
+  write("VERSION", "1\n");
+  CAF_CHECK_EQUAL(error_of(create_data_folder(dir)),
+                  "'D' was written by a trial version of Coppice, format 1,"
+                  " which no later one reads: choose another folder");
   CAF_CHECK_EQUAL(names(), (std::set<std::string>{"VERSION"}));
-  for (auto text : {"", "1", "one\n", "-1\n", "1\n\n", "0\n"}) {
+  for (auto text : {"", "2", "two\n", "-2\n", "2\n\n", "0\n"}) {
     write("VERSION", text);
     CAF_CHECK_EQUAL(error_of(check_data_folder(dir)),
                     "'D/VERSION' is not the number of a format");
@@ -119,6 +123,49 @@ CAF_TEST(an incarnation that cannot be read is refused) {
     CAF_CHECK_EQUAL(error_of(next_incarnation(dir, at(5ms))),
                     "'D/incarnation' is not the number of a start");
   }
+}
+
+CAF_TEST(a restore makes a data folder when it is finished and not before) {
+  CAF_CHECK_EQUAL(error_of(check_restorable(dir)), "none");
+  fs::create_directories(dir);
+  write("keeper.lock", "1 2\n");
+  CAF_CHECK_EQUAL(error_of(check_restorable(dir)), "none");
+  auto groups = begin_restore(dir);
+  CAF_REQUIRE(groups);
+  fs::create_directory(groups.value() / "shard-0");
+  CAF_CHECK(member_number(dir, 7));
+  auto unfinished = error_of(create_data_folder(dir));
+  CAF_CHECK(unfinished.find("not finished") != std::string::npos);
+  // After a crash it can be tried again, and then as another manager.
+  CAF_CHECK_EQUAL(error_of(check_restorable(dir)), "none");
+  groups = begin_restore(dir);
+  CAF_REQUIRE(groups);
+  CAF_CHECK(fs::is_empty(groups.value()));
+  CAF_CHECK(member_number(dir, 8));
+  fs::create_directory(groups.value() / "shard-0");
+  CAF_CHECK_EQUAL(error_of(finish_restore(dir)), "none");
+  CAF_CHECK_EQUAL(error_of(check_data_folder(dir)), "none");
+  CAF_CHECK(fs::exists(dir / "groups" / "shard-0"));
+  auto again = error_of(check_restorable(dir));
+  CAF_CHECK(again.find("D' has 'groups' in it") != std::string::npos);
+}
+
+CAF_TEST(a restore that is abandoned leaves a folder that can be used) {
+  fs::create_directories(dir);
+  CAF_REQUIRE(begin_restore(dir));
+  abandon_restore(dir);
+  CAF_CHECK(names().empty());
+  CAF_CHECK_EQUAL(error_of(create_data_folder(dir)), "none");
+}
+
+CAF_TEST(a backup is not restored over what is there) {
+  fs::create_directories(dir);
+  write("incarnation", "1\n");
+  auto refused = error_of(check_restorable(dir));
+  CAF_CHECK(refused.find("has 'incarnation' in it") != std::string::npos);
+  auto file = dir / "incarnation";
+  refused = error_of(check_restorable(file));
+  CAF_CHECK(refused.find("is not a folder") != std::string::npos);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

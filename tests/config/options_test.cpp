@@ -152,6 +152,19 @@ CAF_TEST(others are let in only with node insecure) {
   CAF_CHECK_EQUAL(error_of(minimal + open, {"--node.insecure"}), "none");
 }
 
+CAF_TEST(an ended task is kept for the longer of two times) {
+  auto x = load_text(minimal + "history.keep = 2h\ndedupe.window = 1h");
+  auto y = load_text(minimal + "history.keep = 1s\ndedupe.window = 1h");
+  auto z = load_text(minimal);
+  CAF_REQUIRE(x && y && z);
+  CAF_CHECK(x.value().ended_kept() == 2h);
+  CAF_CHECK(y.value().ended_kept() == 1h);
+  CAF_CHECK(z.value().ended_kept() == 24h * 7);
+  CAF_CHECK_EQUAL(error_of_line("history.keep = 0s"),
+                  "test.conf:3: history.keep: '0s' is not a duration from 1s"
+                  " to 3650d, such as 500ms, 2s, 10m or 1h");
+}
+
 CAF_TEST(contradictions blame the option that was set) {
   CAF_CHECK_EQUAL(error_of_line("raft.heartbeat = 400ms"),
                   "test.conf:3: raft.heartbeat: raft.heartbeat (400ms) must be"

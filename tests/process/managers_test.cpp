@@ -42,32 +42,33 @@ struct fixture : real_cluster {
       CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::SUCCEEDED);
   }
 
-  /// Returns what the leader says of the manager *name*.
-  proto::Manager look(const std::string& name) {
-    proto::Request request;
-    request.mutable_managers();
-    auto reply = ask(*c, request);
-    for (auto& x : reply.managers().managers())
+  /// Returns what the leader of a group says of the manager *name*.
+  proto::Manager look(const std::string& name,
+                      const std::string& group = "cluster") {
+    for (auto& x : managers_of(*c, group))
       if (x.name() == name)
         return x;
     return {};
   }
 
   bool votes(const std::string& name) {
-    auto x = look(name);
-    return x.connected()
-           && (x.role() == proto::Manager::VOTER
-               || x.role() == proto::Manager::LEADER);
+    return coppice::test::votes(*c, name);
   }
 
-  int members() {
-    proto::Request request;
-    request.mutable_managers();
-    auto reply = ask(*c, request);
-    auto& xs = reply.managers().managers();
-    return static_cast<int>(std::count_if(xs.begin(), xs.end(), [](auto& x) {
-      return x.role() != proto::Manager::NONE;
-    }));
+  /// Returns whether the manager *name* is a member of no group any more.
+  bool has_left(const std::string& name) {
+    return look(name).role() == proto::Manager::NONE
+           && look(name, "shard-0").role() == proto::Manager::NONE;
+  }
+
+  bool has_members(int n) {
+    auto count = [&](const std::string& group) {
+      auto xs = managers_of(*c, group);
+      return std::count_if(xs.begin(), xs.end(), [](auto& x) {
+        return x.role() != proto::Manager::NONE;
+      });
+    };
+    return count("cluster") == n && count("shard-0") == n;
   }
 
   command_result change(std::vector<std::string> words) {
@@ -99,7 +100,7 @@ CAF_TEST(a manager that lost its data is taken in again and counts) {
   CAF_CHECK(eventually([&] {
     return look(lost.name()).member() != former && votes(lost.name());
   }));
-  CAF_CHECK(eventually([&] { return members() == 3; }));
+  CAF_CHECK(eventually([&] { return has_members(3); }));
   submit_some(10);
   // Now it has to have everything, and a vote.
   auto& dead = leader();
@@ -136,8 +137,7 @@ CAF_TEST(managers are added and removed while work goes on) {
   CAF_CHECK(
     eventually([&] { return look("d").role() == proto::Manager::LEADER; }));
   CAF_CHECK_EQUAL(change({"remove", "a"}).code, 0);
-  CAF_CHECK(
-    eventually([&] { return look("a").role() == proto::Manager::NONE; }));
+  CAF_CHECK(eventually([&] { return has_left("a"); }));
   nodes[0]->kill_both();
   submit_some(10);
   // Of b, c and d any two are enough.
@@ -147,10 +147,43 @@ CAF_TEST(managers are added and removed while work goes on) {
   // The leader can be removed, too: it hands the lead over first.
   CAF_CHECK(eventually([&] { return votes("b"); }));
   CAF_CHECK_EQUAL(change({"remove", "d"}).code, 0);
-  CAF_CHECK(
-    eventually([&] { return look("d").role() == proto::Manager::NONE; }));
+  CAF_CHECK(eventually([&] { return has_left("d"); }));
   submit_some(10);
   check_all();
+}
+
+CAF_TEST(any manager says what it knows when nobody leads) {
+  begin();
+  auto id = *acknowledged.begin();
+  CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::SUCCEEDED);
+  auto& last = other_than(leader());
+  auto ask = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--connect", last.address(), "--patience=1s"});
+    return run_coppice(words);
+  };
+  auto knows = [&] {
+    auto said = ask({"task", id, "--stale"});
+    return said.code == 0 && contains(said.out, "state      succeeded")
+           && contains(said.err, " ago, when this manager last heard");
+  };
+  CAF_CHECK(eventually(knows));
+  for (auto& x : nodes)
+    if (x.get() != &last)
+      x->kill_both();
+  CAF_CHECK_EQUAL(ask({"task", id}).code, 4);
+  CAF_CHECK(knows());
+  auto said = ask({"tasks", "--stale", "--all"});
+  CAF_CHECK_EQUAL(said.code, 0);
+  for (auto& x : acknowledged)
+    CAF_CHECK(contains(said.out, x + " "));
+  said = ask({"tasks", "--stale", "--product", "nothing"});
+  CAF_CHECK_EQUAL(said.code, 0);
+  last.kill_both();
+  last.start();
+  CAF_CHECK(eventually([&] {
+    return contains(ask({"task", id, "--stale"}).err,
+                    "has heard of no leader since it started");
+  }));
 }
 
 CAF_TEST(a change that makes no sense is refused) {

@@ -9,8 +9,10 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <string>
+#include <thread>
 
 using namespace coppice;
 
@@ -46,4 +48,30 @@ CAF_TEST(what cannot be read is an error and nothing is thrown) {
             != std::string::npos);
   // Opens, but its first bytes belong to nobody.
   CAF_CHECK(!read_file("/proc/self/mem"));
+}
+
+CAF_TEST(folders are made while others remove empty ones) {
+  test::temp_folder folder;
+  auto outer = folder.path() / "tasks" / "1.1.1";
+  std::atomic<bool> done = false;
+  std::thread remover{[&] {
+    while (!done)
+      for (auto& dir : {outer / "1", outer, outer.parent_path()})
+        ::rmdir(dir.c_str());
+  }};
+  auto failures = 0;
+  for (auto i = 0; i < 2'000; ++i)
+    failures += make_folders(outer / "1") ? 0 : 1;
+  done = true;
+  remover.join();
+  CAF_CHECK_EQUAL(failures, 0);
+}
+
+CAF_TEST(a folder in the place of a file is refused) {
+  test::temp_folder folder;
+  std::ofstream{folder.path() / "file"} << "x";
+  auto made = make_folders(folder.path() / "file" / "inner");
+  CAF_REQUIRE(!made);
+  CAF_CHECK_EQUAL(made.error().code, ec::system_failure);
+  CAF_CHECK(made.error().message.find("file/inner") != std::string::npos);
 }

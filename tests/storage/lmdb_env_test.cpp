@@ -219,6 +219,11 @@ CAF_TEST(no space and a broken disk have texts of their own) {
   CAF_CHECK(broken.message.find("does not work") != std::string::npos);
 }
 
+CAF_TEST(what no later write can mend is not taken for a full disk) {
+  auto why = lmdb_error(MDB_PANIC, "commit", "/data");
+  CAF_CHECK(why.code == ec::system_failure);
+}
+
 CAF_TEST(an impossible key is the fault of the caller) {
   auto env = open();
   auto done = put(env, std::string(600, 'k'), "v");

@@ -7,6 +7,7 @@
 #include "storage/state_machine/state_machine.hpp"
 #include "storage/tables.hpp"
 #include "storage/task_tables.hpp"
+#include "tests/storage/table_dump.hpp"
 #include "tests/support/temp_folder.hpp"
 
 #include <filesystem>
@@ -46,29 +47,19 @@ inline tables_options quick_tables() {
 
 /// All rows of all tables but the flush's own, by "table/key".
 inline std::map<std::string, std::string> dump(const tables& from) {
-  return unwrap(from.read([](const table_view& view, uint64_t) {
-    std::map<std::string, std::string> out;
-    for (size_t i = 0; i < table_count; ++i) {
-      auto where = static_cast<table>(i);
-      table_cursor cursor{view, where};
-      for (auto row = cursor.seek({}); row; row = cursor.next())
-        out.emplace(std::string{to_string(where)} + '/'
-                      + std::string{row->first},
-                    row->second);
-    }
-    // When it was flushed is no part of the state.
-    out.erase("meta/applied");
-    out.erase("meta/format");
-    return out;
-  }));
+  return unwrap(
+    from.read([](const table_view& view, uint64_t) { return dump(view); }));
 }
 
 /// A state machine over tables in a folder of its own, with a clock that only
 /// the test moves.
 class machine {
 public:
-  explicit machine(tables_options options = quick_tables())
-    : options_(options),
+  /// @param where The tables; empty: in a folder of its own.
+  explicit machine(tables_options options = quick_tables(),
+                   std::filesystem::path where = {})
+    : dir_(where.empty() ? folder_.path() / "tables" : std::move(where)),
+      options_(options),
       tables_(unwrap(tables::open(dir(), options))) {
     // nop
   }
@@ -115,8 +106,20 @@ public:
     proto::SubmitCommand::Item x;
     x.set_spec(spec.SerializeAsString());
     x.set_product("p");
+    x.set_product_number(1);
+    x.set_epoch(1);
+    x.set_newest_epoch(1);
     x.set_kind("noop");
     x.set_idempotency_key(key);
+    return x;
+  }
+
+  /// An item of a product, which gets the next number if it is new.
+  proto::SubmitCommand::Item item_of(const std::string& product) {
+    auto next = static_cast<uint32_t>(products_.size()) + 1;
+    auto x = item();
+    x.set_product(product);
+    x.set_product_number(products_.try_emplace(product, next).first->second);
     return x;
   }
 
@@ -174,6 +177,15 @@ public:
     return run(command).retry().items(0);
   }
 
+  proto::ForgetOutcome forget(const std::vector<proto::TaskRef>& ids,
+                              int64_t keep_ms) {
+    proto::Command command;
+    for (auto& id : ids)
+      *command.mutable_forget()->add_ids() = id;
+    command.mutable_forget()->set_keep_ms(keep_ms);
+    return run(command).forget();
+  }
+
   proto::WakeOutcome::Item wake(const proto::TaskRef& id) {
     proto::Command command;
     *command.mutable_wake()->add_ids() = id;
@@ -216,6 +228,14 @@ public:
     return {x.product(), x.epoch(), x.sequence()};
   }
 
+  static proto::TaskRef ref(const task_id& x) {
+    proto::TaskRef out;
+    out.set_product(x.product);
+    out.set_epoch(x.epoch);
+    out.set_sequence(x.sequence);
+    return out;
+  }
+
   proto::TaskRow row(const proto::TaskRef& id) const {
     return read([&](const table_view& view) {
       return get_task(view, key(id)).value_or(proto::TaskRow{});
@@ -248,7 +268,7 @@ public:
   }
 
   std::filesystem::path dir() const {
-    return folder_.path() / "tables";
+    return dir_;
   }
 
   /// What the next entries say the time is.
@@ -257,9 +277,14 @@ public:
 private:
   temp_folder folder_;
 
+  std::filesystem::path dir_;
+
   tables_options options_;
 
   std::unique_ptr<tables> tables_;
+
+  /// Number by name.
+  std::map<std::string, uint32_t> products_;
 };
 
 } // namespace coppice::test

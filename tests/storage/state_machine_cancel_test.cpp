@@ -72,7 +72,9 @@ CAF_TEST(what has ended or is unknown is not cancelled) {
   stranger.set_product(9);
   out = cancel(stranger);
   CAF_CHECK_EQUAL(out.error().code(), code(ec::not_found));
-  CAF_CHECK_EQUAL(out.error().message(), "there is no task 9.0.0");
+  CAF_CHECK_EQUAL(
+    out.error().message(),
+    "there is no task 9.0.0; ended tasks are kept for history.keep");
 }
 
 // -- retry --------------------------------------------------------------------

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "runtime/key_codec.hpp"
-#include "tests/storage/machine.hpp"
+#include "tests/storage/random_entries.hpp"
 #include "tests/support/seeds.hpp"
 
 #include <caf/test/unit_test.hpp>
@@ -36,172 +36,6 @@ bool ended(proto::TaskState x) {
   return x != proto::WAITING && x != proto::LEASED;
 }
 
-// -- random entries -----------------------------------------------------------
-
-/// Makes commands that are often right and sometimes wrong in some detail.
-class generator {
-public:
-  generator(uint32_t seed, const test::machine& peek)
-    : rng_(seed),
-      peek_(peek) {
-    // nop
-  }
-
-  proto::Entry entry() {
-    tasks_ = peek_.read([](const table_view& view) {
-      std::vector<std::pair<task_id, proto::TaskRow>> out;
-      for_each_task(view, {}, 0, [&](const task_id& id, auto& row) {
-        out.emplace_back(id, row);
-        return true;
-      });
-      return out;
-    });
-    // Mostly forward, sometimes back: another leader's clock.
-    now_ms_ += static_cast<int64_t>(below(3'000)) - 300;
-    proto::Entry x;
-    x.set_wall_ms(now_ms_);
-    for (auto n = below(4); n > 0; --n)
-      fill(*x.add_commands());
-    return x;
-  }
-
-private:
-  uint32_t below(uint32_t n) {
-    return static_cast<uint32_t>(rng_() % n);
-  }
-
-  std::string node() {
-    return "n" + std::to_string(1 + below(3));
-  }
-
-  /// A task, preferably one in *state*; sometimes one that is not there.
-  std::pair<task_id, proto::TaskRow> task(proto::TaskState state) {
-    if (tasks_.empty() || below(20) == 0)
-      return {{1 + below(2), 1, 1 + below(9)}, {}};
-    for (auto tries = 0; tries < 6; ++tries) {
-      auto& x = tasks_[below(static_cast<uint32_t>(tasks_.size()))];
-      if (x.second.state() == state)
-        return x;
-    }
-    return tasks_[below(static_cast<uint32_t>(tasks_.size()))];
-  }
-
-  void set(proto::TaskRef& to, const task_id& x) {
-    to.set_product(x.product);
-    to.set_epoch(x.epoch);
-    to.set_sequence(x.sequence);
-  }
-
-  /// *x*, sometimes one more or less.
-  uint32_t about(uint32_t x) {
-    auto dice = below(12);
-    return dice == 0 ? x + 1 : dice == 1 && x > 0 ? x - 1 : x;
-  }
-
-  void fill(proto::Command& x) {
-    switch (below(10)) {
-      case 0:
-        return fill(*x.mutable_register_());
-      case 1:
-        return fill(*x.mutable_submit());
-      case 2:
-      case 3:
-        return fill(*x.mutable_lease());
-      case 4:
-      case 5:
-        return fill(*x.mutable_finish());
-      case 6:
-        if (below(2) == 0)
-          return set(*x.mutable_cancel()->add_ids(), task(proto::LEASED).first);
-        return set(*x.mutable_retry()->add_ids(), task(proto::FAILED).first);
-      case 7:
-        for (auto& [id, row] : tasks_)
-          if (row.due_ms() != 0)
-            set(*x.mutable_wake()->add_ids(), id);
-        return;
-      case 8:
-        return fill(*x.mutable_checkpoint());
-      default:
-        return; // A command from a newer peer.
-    }
-  }
-
-  void fill(proto::RegisterCommand& x) {
-    x.set_node(node());
-    x.set_incarnation(1 + below(4) + static_cast<uint32_t>(now_ms_ / 20'000));
-    auto& kind = *x.add_kinds();
-    kind.set_name(below(2) ? "noop" : "exec");
-    kind.mutable_retry()->set_attempts(1 + below(4));
-  }
-
-  void fill(proto::SubmitCommand& x) {
-    for (auto n = below(3) + 1; n > 0; --n) {
-      auto key = below(2) ? "k" + std::to_string(below(6)) : std::string{};
-      auto& item = *x.add_items();
-      item = test::machine::item(key);
-      item.set_product(below(3) ? "p" : "q");
-      if (below(4) == 0)
-        item.set_spec(item.spec() + item.spec());
-      item.set_priority(static_cast<int32_t>(below(23)) - 11);
-      if (below(3) == 0)
-        item.add_labels("gpu=yes");
-      if (below(3) == 0) {
-        item.set_lease_to_node(node());
-        item.set_lease_to_incarnation(incarnation(item.lease_to_node()));
-      }
-    }
-  }
-
-  uint64_t incarnation(const std::string& name) {
-    return about(static_cast<uint32_t>(peek_.node(name).incarnation()));
-  }
-
-  void fill(proto::LeaseCommand& x) {
-    for (auto n = below(4); n > 0; --n) {
-      auto [id, row] = task(proto::WAITING);
-      auto& item = *x.add_items();
-      set(*item.mutable_id(), id);
-      item.set_attempt(about(row.attempt() + 1));
-      item.set_node(node());
-      item.set_incarnation(incarnation(item.node()));
-    }
-  }
-
-  void fill(proto::FinishCommand& x) {
-    for (auto n = below(3); n > 0; --n) {
-      auto [id, row] = task(proto::LEASED);
-      auto& item = *x.add_items();
-      set(*item.mutable_id(), id);
-      item.set_attempt(about(row.attempt()));
-      item.set_outcome(static_cast<proto::TaskState>(below(10)));
-      item.set_started(below(4) != 0);
-      if (below(4) == 0)
-        item.set_reason(proto::NODE_STOPPED);
-      item.set_result(std::string(below(3), 'r'));
-      if (below(3))
-        item.set_reporter(below(8) ? "n" + std::to_string(row.node()) : node());
-      if (below(4) == 0)
-        item.mutable_error()->set_code("exit_1");
-    }
-  }
-
-  void fill(proto::CheckpointCommand& x) {
-    auto [id, row] = task(proto::LEASED);
-    set(*x.mutable_id(), id);
-    x.set_attempt(about(row.attempt()));
-    x.set_version(1 + below(4));
-    x.set_chunk(below(3));
-    x.set_data("c");
-    x.set_last(below(2) == 0);
-    x.set_size(x.chunk() + 1);
-  }
-
-  std::minstd_rand rng_;
-  const test::machine& peek_;
-  std::vector<std::pair<task_id, proto::TaskRow>> tasks_;
-  int64_t now_ms_ = 1'000;
-};
-
 // -- what must hold after each entry ------------------------------------------
 
 class judge {
@@ -222,6 +56,7 @@ public:
       demand(queue_.empty() && due_.empty() && live_.empty(),
              "a row of a task that is not in that state");
       check_changes(now, entry);
+      check_orphans(view, now);
       before_ = std::move(now);
       return 0;
     });
@@ -323,10 +158,15 @@ private:
     std::set<task_id> retried;
     for (auto& command : entry.commands())
       for (auto& id : command.retry().ids())
-        retried.insert({id.product(), id.epoch(), id.sequence()});
+        retried.insert(test::machine::key(id));
+    gone_.clear();
     for (auto& [id, row] : before_) {
       auto i = now.find(id);
-      demand(i != now.end(), "a task never goes away");
+      if (i == now.end()) {
+        demand(may_go(id, row, entry), "only what is to be forgotten goes");
+        gone_.insert(id);
+        continue;
+      }
       demand(i->second.attempt() >= row.attempt(), "attempts only grow");
       demand(i->second.submitted_ms() == row.submitted_ms(), "once submitted");
       if (ended(row.state()) && !retried.count(id))
@@ -335,6 +175,43 @@ private:
       if (row.state() == proto::SUCCEEDED)
         demand(i->second.state() == proto::SUCCEEDED, "success is for ever");
     }
+  }
+
+  /// Returns whether a command of *entry* says so.
+  bool may_go(const task_id& id, const proto::TaskRow& row,
+              const proto::Entry& entry) const {
+    for (auto& command : entry.commands()) {
+      auto keep = command.forget().keep_ms();
+      auto due
+        = keep > 0 && ended(row.state()) && time_ms_ - row.changed_ms() >= keep;
+      for (auto& x : command.forget().ids())
+        if (due && test::machine::key(x) == id)
+          return true;
+    }
+    return false;
+  }
+
+  /// Each row that belongs to a task belongs to one that is there.
+  static void check_orphans(const table_view& view,
+                            const std::map<task_id, proto::TaskRow>& now) {
+    for (auto where : {table::spec, table::attempt, table::checkpoint,
+                       table::checkpoint_chunk, table::key}) {
+      table_cursor cursor{view, where};
+      for (auto row = cursor.seek({}); row; row = cursor.next()) {
+        auto& id = where == table::key ? row->second : row->first;
+        demand(now.count(task_id_from_key(id)),
+               std::string{"no task for a row of "} + to_string(where));
+      }
+    }
+  }
+
+  /// Takes note of the keys that went with their tasks.
+  void forget_keys(const proto::ForgetCommand& command) {
+    for (auto& id : command.ids())
+      if (gone_.count(test::machine::key(id)))
+        std::erase_if(keys_, [&](auto& x) {
+          return x.second.first == test::machine::key(id);
+        });
   }
 
   void check_keys(const proto::Entry& entry,
@@ -347,6 +224,8 @@ private:
       demand(static_cast<int>(command.kind_case())
                == static_cast<int>(outcome.kind_case()),
              "the outcome is of the command's kind");
+      if (outcome.forget().forgotten() > 0)
+        forget_keys(command.forget());
       for (int j = 0; j < command.submit().items_size(); ++j)
         check_key(command.submit().items(j), outcome.submit().items(j));
     }
@@ -354,7 +233,7 @@ private:
 
   void check_key(const proto::SubmitCommand::Item& item,
                  const proto::SubmitOutcome::Item& out) {
-    if (out.has_error())
+    if (out.has_error() || out.moved())
       return;
     auto id = test::machine::key(out.id());
     demand(out.duplicate() || ids_.insert(id).second, "an id is given once");
@@ -373,6 +252,8 @@ private:
   std::map<task_id, proto::TaskRow> before_;
   std::map<std::string, std::pair<task_id, std::string>> keys_;
   std::set<task_id> ids_;
+  /// What the last entry removed.
+  std::set<task_id> gone_;
   int64_t time_ms_ = 0;
 };
 
@@ -434,10 +315,10 @@ void run(uint32_t seed, int entries) {
   options.max_keys = 1'000'000; // Never flushes: all of it in memory.
   test::machine steady{options};
   shaky_replica shaky{seed * 31 + 7};
-  generator random{seed, steady};
+  test::random_entries random{seed, steady};
   judge law;
   for (auto i = 1; i <= entries; ++i) {
-    auto entry = random.entry();
+    auto entry = random.next();
     // As it would come off the wire.
     proto::Entry received;
     demand(received.ParseFromString(entry.SerializeAsString()), "parse");

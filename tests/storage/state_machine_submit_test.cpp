@@ -47,13 +47,16 @@ CAF_TEST(sequences count per product) {
   CAF_CHECK_EQUAL(to_string(key(submit().id())), "1.1.1");
   auto other = item();
   other.set_product("q");
+  other.set_product_number(2);
   CAF_CHECK_EQUAL(to_string(key(submit(other).id())), "2.1.1");
   CAF_CHECK_EQUAL(to_string(key(submit().id())), "1.1.2");
   other.clear_product();
+  other.set_product_number(3);
   auto id = submit(other).id();
   CAF_CHECK_EQUAL(to_string(key(id)), "3.1.1");
   read([&](const table_view& view) {
-    CAF_CHECK(get_product(view, 3) == "default");
+    auto row = get_product(view, 3).value_or(proto::ProductRow{});
+    CAF_CHECK_EQUAL(row.name(), "default");
     return 0;
   });
 }
@@ -84,6 +87,7 @@ CAF_TEST(a key belongs to its product) {
   submit(item("k"));
   auto x = item("k");
   x.set_product("q");
+  x.set_product_number(2);
   CAF_CHECK(!submit(x).duplicate());
 }
 
@@ -110,6 +114,7 @@ CAF_TEST(items are accepted and refused each on its own) {
   x.mutable_submit()->add_items()->set_kind(std::string(65, 'k'));
   auto other = item();
   other.set_product("q");
+  other.set_product_number(2);
   other.add_labels("gpu=yes");
   *x.mutable_submit()->add_items() = other;
   auto out = run(x).submit();
@@ -125,6 +130,7 @@ CAF_TEST(a batch of mixed products and classes gets the right numbers) {
   for (auto i = 0; i < 8; ++i) {
     auto one = item();
     one.set_product(i % 2 ? "p" : "q");
+    one.set_product_number(i % 2 ? 1 : 2);
     one.set_kind(i % 4 < 2 ? "noop" : "exec");
     if (i >= 4)
       one.add_labels("gpu=yes");
@@ -135,7 +141,8 @@ CAF_TEST(a batch of mixed products and classes gets the right numbers) {
     for (auto i = 0; i < 8; ++i) {
       auto& sent = x.submit().items(i);
       auto id = out.items(i).id();
-      CAF_CHECK(get_product(view, id.product()) == sent.product());
+      auto product = get_product(view, id.product());
+      CAF_CHECK(product && product->name() == sent.product());
       auto row = get_class(view, out.items(i).task_class());
       CAF_CHECK_EQUAL(row->kind(), sent.kind());
       CAF_CHECK_EQUAL(row->labels_size(), sent.labels_size());

@@ -23,9 +23,7 @@ namespace {
 
 struct fixture {
   proto::TaskRef submit(const std::string& product) {
-    auto x = machine::item();
-    x.set_product(product);
-    return m.submit(x).id();
+    return m.submit(m.item_of(product)).id();
   }
 
   proto::ListReply list(

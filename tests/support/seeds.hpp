@@ -11,6 +11,12 @@
 
 namespace coppice::test {
 
+/// Returns whether a test replays the one seed in the environment variable
+/// `COPPICE_SEED`: what holds for many seeds need not hold for it.
+inline bool replays() {
+  return std::getenv("COPPICE_SEED") != nullptr;
+}
+
 /// Returns *n* seeds for a random test: 1 to n - 1 and a fresh one, or only the
 /// one in the environment variable `COPPICE_SEED`, to replay a failure.
 inline std::vector<uint32_t> seeds(uint32_t n) {

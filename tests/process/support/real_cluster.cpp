@@ -8,12 +8,14 @@
 namespace coppice::test {
 
 real_cluster::real_cluster(std::map<std::string, std::string> xs,
-                           const std::vector<std::string>& names)
+                           const std::vector<std::string>& names, network* net)
   : settings(std::move(xs)) {
   settings.try_emplace("worker.slots", "8");
   std::string managers;
   for (auto& name : names) {
-    nodes.push_back(std::make_unique<real_node>(folder.path(), name, settings));
+    nodes.push_back(
+      std::make_unique<real_node>(folder.path(), name, settings, COPPICE_BINARY,
+                                  net ? net->add() : node_place{}));
     managers
       += (managers.empty() ? "" : ",") + name + "=" + nodes.back()->address();
   }
@@ -38,16 +40,16 @@ void real_cluster::start() {
 std::unique_ptr<client> real_cluster::connect_to_all() {
   std::vector<host_port> others;
   for (size_t i = 1; i < nodes.size(); ++i)
-    others.push_back({"127.0.0.1", nodes[i]->port()});
+    others.push_back(nodes[i]->listens_at());
   return connect(*nodes[0], std::move(others));
 }
 
-real_node& real_cluster::leader() {
+real_node& real_cluster::leader(const std::string& group) {
   real_node* result = nullptr;
   uint64_t newest = 0;
   for (auto& x : nodes) {
     auto log = x->log();
-    auto text = std::string{"group leads in term "};
+    auto text = " " + group + " is led by this manager in term ";
     auto i = log.rfind(text);
     if (i == std::string::npos)
       continue;
@@ -71,6 +73,26 @@ std::string real_cluster::addresses() const {
   for (auto& x : nodes)
     result += (result.empty() ? "" : ",") + x->address();
   return result;
+}
+
+std::vector<proto::Manager> managers_of(client& c, const std::string& group) {
+  proto::Request request;
+  request.mutable_managers()->set_of_group(group);
+  auto reply = ask(c, request);
+  auto& xs = reply.managers().managers();
+  return {xs.begin(), xs.end()};
+}
+
+bool votes(client& c, const std::string& name) {
+  auto in = [&](const std::string& group) {
+    for (auto& x : managers_of(c, group))
+      if (x.name() == name)
+        return x.connected()
+               && (x.role() == proto::Manager::VOTER
+                   || x.role() == proto::Manager::LEADER);
+    return false;
+  };
+  return in("cluster") && in("shard-0");
 }
 
 proto::TaskSpec noop() {

@@ -5,8 +5,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,13 +37,18 @@ std::vector<char*> c_strings(const std::vector<std::string>& xs) {
 }
 
 /// Starts a program with its standard streams on the given descriptors.
+/// @param net_namespace Descriptor of its network namespace; -1: this one.
 pid_t start_program(const std::vector<std::string>& argv, int in, int out,
-                    int err) {
+                    int err, int net_namespace = -1) {
   auto args = c_strings(argv);
   auto pid = ::fork();
   if (pid != 0)
     return pid;
   ::setpgid(0, 0);
+  // A test that aborts ends nothing. What it has started must not live on.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (net_namespace >= 0 && ::setns(net_namespace, CLONE_NEWNET) != 0)
+    ::_exit(126);
   ::dup2(in, 0);
   ::dup2(out, 1);
   ::dup2(err, 2);
@@ -197,14 +204,17 @@ std::string read_file(const fs::path& file) {
 
 real_node::real_node(const fs::path& folder, std::string name,
                      std::map<std::string, std::string> settings,
-                     std::string binary)
+                     std::string binary, node_place place)
   : folder_(folder),
     data_(folder / name),
     name_(std::move(name)),
     binary_(std::move(binary)),
+    place_(std::move(place)),
     port_(free_port()) {
   settings.try_emplace("node.id", name_);
   settings.try_emplace("node.listen", address());
+  if (!is_loopback(listens_at()))
+    settings.try_emplace("node.insecure", "yes");
   settings.try_emplace("data.dir", data_.string());
   settings.try_emplace("storage.reserve", "1MiB");
   settings.try_emplace("keeper.max_restarts", "10000");
@@ -232,7 +242,7 @@ void real_node::start() {
                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   keeper_ = start_program(
     {binary_, "node", "--config", (folder_ / (name_ + ".conf")).string()}, in,
-    log, log);
+    log, log, place_.net_namespace);
   ::close(in);
   ::close(log);
 }
@@ -283,7 +293,7 @@ std::string real_node::log() const {
 std::unique_ptr<client> connect(const real_node& node,
                                 std::vector<host_port> others) {
   client_options options;
-  options.address = {"127.0.0.1", node.port()};
+  options.address = node.listens_at();
   options.others = std::move(others);
   options.patience = patience;
   options.persistence = patience;

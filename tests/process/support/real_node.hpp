@@ -4,6 +4,7 @@
 #pragma once
 
 #include "apps/client.hpp"
+#include "tests/process/support/node_place.hpp"
 
 #include <sys/types.h>
 
@@ -67,9 +68,10 @@ public:
   /// @param folder Where its data, config file and log go.
   /// @param settings Options beside id, data folder and port.
   /// @param binary The program; `coppice` or one with kinds of its own.
+  /// @param place The network that it is in.
   real_node(const std::filesystem::path& folder, std::string name,
             std::map<std::string, std::string> settings = {},
-            std::string binary = COPPICE_BINARY);
+            std::string binary = COPPICE_BINARY, node_place place = {});
 
   /// Kills everything that is left of it.
   ~real_node();
@@ -113,8 +115,16 @@ public:
     return port_;
   }
 
+  const std::string& host() const {
+    return place_.host;
+  }
+
+  host_port listens_at() const {
+    return {host(), port_};
+  }
+
   std::string address() const {
-    return "127.0.0.1:" + std::to_string(port_);
+    return to_string(listens_at());
   }
 
   const std::filesystem::path& data() const {
@@ -129,6 +139,7 @@ private:
   std::filesystem::path data_;
   std::string name_;
   std::string binary_;
+  node_place place_;
   uint16_t port_;
   pid_t keeper_ = -1;
 };

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Coppice contributors
 // SPDX-License-Identifier: BSD-3-Clause
 
-#include "actors/kinds/sha256.hpp"
+#include "runtime/sha256.hpp"
 
 #include <openssl/evp.h>
 

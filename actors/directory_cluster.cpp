@@ -1,0 +1,171 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The part of the DIRECTORY that knows the cluster group.
+
+#include "actors/directory.hpp"
+#include "actors/replies.hpp"
+#include "runtime/group_name.hpp"
+#include "runtime/log.hpp"
+#include "storage/task_tables.hpp"
+
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+void describe(const proto::ProductRow& row, proto::Product& out) {
+  out.set_name(row.name());
+  out.set_number(row.number());
+  *out.mutable_shards() = row.shards();
+}
+
+} // namespace
+
+bool directory_state::read_cluster(
+  const std::function<void(const table_view&)>& f) const {
+  auto own = leads.find(cluster_group);
+  if (own == leads.end() || !own->second.store)
+    return false;
+  auto read = own->second.store->read(
+    [&](const table_view& view, uint64_t) { f(view); });
+  if (!read)
+    log::error("{} cannot read the cluster group: {}", name,
+               to_string(read.error()));
+  return read.has_value();
+}
+
+uint32_t directory_state::shard_count() const {
+  uint32_t result = 0;
+  read_cluster([&](const table_view& view) {
+    result = static_cast<uint32_t>(get_shards(view).size());
+  });
+  return result;
+}
+
+proto::Reply directory_state::products(const proto::ProductsRequest& x) const {
+  proto::Reply reply;
+  auto& out = *reply.mutable_products();
+  auto add = [&](const std::optional<proto::ProductRow>& row) {
+    if (row)
+      describe(*row, *out.add_products());
+  };
+  auto read = read_cluster([&](const table_view& view) {
+    for (auto number : x.numbers())
+      add(get_product(view, number));
+    for (auto& product : x.names())
+      if (auto number = find_product(view, product))
+        add(get_product(view, *number));
+    if (x.numbers_size() == 0 && x.names_size() == 0)
+      for (auto& row : get_products(view))
+        add(row);
+  });
+  return read ? reply : not_leader(cluster_group);
+}
+
+void directory_state::bind(const lead_info& to, const proto::BindRequest& x,
+                           reply_handler f) {
+  proto::Command command;
+  auto& product = *command.mutable_product();
+  product.set_name(x.product());
+  product.set_shard(x.shard());
+  product.set_rebind(!x.keep());
+  auto known = shard_count();
+  // A moment after the first start; who asks tries it again.
+  if (known < options.shards && (x.keep() || x.shard() >= known)) {
+    auto reply = refusal(ec::not_leader,
+                         "shard " + std::to_string(known) + " is being made");
+    return f(reply);
+  }
+  if (x.keep())
+    product.set_shard(first_shard(x.product(), known));
+  self->request(to.replicator, caf::infinite, std::move(command))
+    .then(
+      [f](const proto::Outcome& outcome) {
+        proto::Reply reply;
+        if (outcome.has_error())
+          *reply.mutable_error() = outcome.error();
+        else if (outcome.product().has_error())
+          *reply.mutable_error() = outcome.product().error();
+        else
+          describe(outcome.product().product(),
+                   *reply.mutable_bind()->mutable_product());
+        f(reply);
+      },
+      [f](const caf::error& err) {
+        auto reply = refusal(to_error(unknown_outcome(err)));
+        f(reply);
+      });
+}
+
+void directory_state::ask_cluster(const lead_info& to, proto::Request x,
+                                  reply_handler f) {
+  switch (x.kind_case()) {
+    case proto::Request::kManagers:
+    case proto::Request::kManager:
+    case proto::Request::kBackup:
+      return deliver(to.replicator, std::move(x), std::move(f));
+    case proto::Request::kBind:
+      return bind(to, x.bind(), std::move(f));
+    case proto::Request::kProducts:
+      break;
+    default: {
+      auto reply = refusal(ec::protocol_violation,
+                           "the cluster group does not know this request");
+      return f(reply);
+    }
+  }
+  self->request(to.replicator, caf::infinite, atom::barrier::value)
+    .then(
+      [this, x, f](const proto::Outcome& barrier) {
+        auto reply = barrier.has_error() ? not_leader(cluster_group)
+                                         : products(x.products());
+        f(reply);
+      },
+      [f](const caf::error& err) {
+        auto reply = refusal(to_error(unknown_outcome(err)));
+        f(reply);
+      });
+}
+
+proto::Reply directory_state::backup_groups() const {
+  auto n = shard_count();
+  if (n == 0)
+    return not_leader(cluster_group);
+  proto::Reply reply;
+  auto& out = *reply.mutable_backup();
+  out.set_node(options.node);
+  for (uint32_t i = 0; i < n; ++i)
+    out.add_groups(shard_group(i));
+  // Last, so that it knows the product of every task that the others have.
+  out.add_groups(cluster_group);
+  return reply;
+}
+
+proto::Reply directory_state::shards() const {
+  std::string address;
+  read_cluster([&](const table_view& view) {
+    for (auto& row : get_managers(view))
+      if (row.name() == options.node)
+        address = row.address();
+  });
+  proto::Reply reply;
+  auto& out = *reply.mutable_shards();
+  for (auto& [group, own] : leads) {
+    auto& x = *out.add_shards();
+    x.set_group(group);
+    x.set_term(own.term);
+    auto other = leaders.find(group);
+    if (own.leads) {
+      x.set_leader(options.node);
+      x.set_address(address);
+    } else if (other != leaders.end()) {
+      x.set_leader(other->second.node);
+      x.set_address(other->second.address);
+    }
+  }
+  return reply;
+}
+
+} // namespace coppice
