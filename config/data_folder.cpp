@@ -117,17 +117,27 @@ result<> check_version(const fs::path& file) {
   return ok();
 }
 
+/// Returns whether *dir* is there; an error if it is something else than a
+/// folder, or cannot be read.
+result<bool> is_folder(const fs::path& dir) {
+  std::error_code err;
+  auto type = fs::status(dir, err).type();
+  if (type == fs::file_type::none)
+    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
+  if (type != fs::file_type::directory && type != fs::file_type::not_found)
+    return refuse(ec::conflict, dir, "is not a folder");
+  return type == fs::file_type::directory;
+}
+
 } // namespace
 
 result<> check_data_folder(const fs::path& dir) {
-  std::error_code err;
-  auto type = fs::status(dir, err).type();
-  if (type == fs::file_type::not_found)
+  auto there = is_folder(dir);
+  if (!there)
+    return there.as_failure();
+  if (!there.value())
     return ok();
-  if (type == fs::file_type::none)
-    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
-  if (type != fs::file_type::directory)
-    return refuse(ec::conflict, dir, "is not a folder");
+  std::error_code err;
   if (fs::exists(dir / restoring_folder, err))
     return refuse(ec::conflict, dir,
                   "has a restore in it that was not finished: restore again, "
@@ -198,14 +208,12 @@ result<uint64_t> next_incarnation(const fs::path& dir,
 // -- restore ------------------------------------------------------------------
 
 result<> check_restorable(const fs::path& dir) {
-  std::error_code err;
-  auto type = fs::status(dir, err).type();
-  if (type == fs::file_type::not_found)
+  auto there = is_folder(dir);
+  if (!there)
+    return there.as_failure();
+  if (!there.value())
     return ok();
-  if (type == fs::file_type::none)
-    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
-  if (type != fs::file_type::directory)
-    return refuse(ec::conflict, dir, "is not a folder");
+  std::error_code err;
   for (fs::directory_iterator i{dir, err}, end; !err && i != end;
        i.increment(err)) {
     auto name = i->path().filename().string();

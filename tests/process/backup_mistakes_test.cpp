@@ -3,6 +3,7 @@
 
 // Mistakes with backups: a clear error, and nothing changed.
 
+#include "tests/process/support/backup_fixture.hpp"
 #include "tests/process/support/real_cluster.hpp"
 
 #include <caf/test/unit_test.hpp>
@@ -22,31 +23,6 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-struct fixture {
-  temp_folder folder;
-  fs::path file = folder.path() / "backup";
-
-  command_result back_up(const std::string& address,
-                         std::vector<std::string> more = {}) {
-    std::vector<std::string> args{"backup", "--connect", address,
-                                  file.string()};
-    args.insert(args.end(), more.begin(), more.end());
-    return run_coppice(args);
-  }
-
-  command_result restore(const fs::path& config,
-                         std::vector<std::string> more = {}) {
-    std::vector<std::string> args{"restore", file.string(), "--config",
-                                  config.string()};
-    args.insert(args.end(), more.begin(), more.end());
-    return run_coppice(args);
-  }
-
-  fs::path config_of(const real_node& node) const {
-    return folder.path() / (node.name() + ".conf");
-  }
-};
-
 /// The names of all that is in a folder, and below.
 std::set<std::string> contents(const fs::path& dir) {
   std::set<std::string> result;
@@ -58,7 +34,7 @@ std::set<std::string> contents(const fs::path& dir) {
 
 } // namespace
 
-CAF_TEST_FIXTURE_SCOPE(backup_mistakes_tests, fixture)
+CAF_TEST_FIXTURE_SCOPE(backup_mistakes_tests, backup_fixture)
 
 CAF_TEST(mistakes are one line and change nothing) {
   real_node node{folder.path(), "n1"};

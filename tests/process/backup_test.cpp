@@ -4,6 +4,7 @@
 // What a backup promises: what was acknowledged before it is there again, and
 // nothing of what came after can be mistaken for something else.
 
+#include "tests/process/support/backup_fixture.hpp"
 #include "tests/process/support/real_cluster.hpp"
 
 #include <caf/test/unit_test.hpp>
@@ -106,52 +107,35 @@ private:
   std::thread thread_;
 };
 
-struct fixture {
-  temp_folder folder;
-  fs::path file = folder.path() / "backup";
-
-  command_result back_up(const std::string& address,
-                         std::vector<std::string> more = {}) {
-    std::vector<std::string> args{"backup", "--connect", address,
-                                  file.string()};
-    args.insert(args.end(), more.begin(), more.end());
-    return run_coppice(args);
+/// The worker outlives the manager, and goes on with what it has.
+struct manager_and_worker {
+  explicit manager_and_worker(const fs::path& folder)
+    : manager(folder, "m",
+              {{"node.roles", "manager"},
+               {"lease.duration", "60s"},
+               {"keepalive.interval", "100ms"}}),
+      worker(folder, "w",
+             {{"node.roles", "worker"},
+              {"worker.slots", "4"},
+              {"worker.managers", manager.address()}}) {
+    manager.start();
+    worker.start();
   }
 
-  command_result restore(const fs::path& config,
-                         std::vector<std::string> more = {}) {
-    std::vector<std::string> args{"restore", file.string(), "--config",
-                                  config.string()};
-    args.insert(args.end(), more.begin(), more.end());
-    return run_coppice(args);
-  }
-
-  fs::path config_of(const real_node& node) const {
-    return folder.path() / (node.name() + ".conf");
-  }
+  real_node manager;
+  real_node worker;
 };
 
 } // namespace
 
-CAF_TEST_FIXTURE_SCOPE(backup_tests, fixture)
+CAF_TEST_FIXTURE_SCOPE(backup_tests, backup_fixture)
 
 CAF_TEST(a manager that was restored has what was acknowledged before) {
   auto journal = folder.path() / "journal";
   auto mark = folder.path() / "mark";
   auto gate = folder.path() / "gate";
-  // The worker outlives the manager, and goes on with what it has.
-  real_node manager{folder.path(),
-                    "m",
-                    {{"node.roles", "manager"},
-                     {"lease.duration", "60s"},
-                     {"keepalive.interval", "100ms"}}};
-  real_node worker{folder.path(),
-                   "w",
-                   {{"node.roles", "worker"},
-                    {"worker.slots", "4"},
-                    {"worker.managers", manager.address()}}};
-  manager.start();
-  worker.start();
+  manager_and_worker nodes{folder.path()};
+  auto& [manager, worker] = nodes;
   auto c = connect(manager);
   std::set<std::string> seen;
   std::set<std::string> before;
@@ -235,18 +219,8 @@ CAF_TEST(a manager that was restored has what was acknowledged before) {
 CAF_TEST(a result of before the restore is not believed) {
   auto mark = folder.path() / "mark";
   auto gate = folder.path() / "gate";
-  real_node manager{folder.path(),
-                    "m",
-                    {{"node.roles", "manager"},
-                     {"lease.duration", "60s"},
-                     {"keepalive.interval", "100ms"}}};
-  real_node worker{folder.path(),
-                   "w",
-                   {{"node.roles", "worker"},
-                    {"worker.slots", "4"},
-                    {"worker.managers", manager.address()}}};
-  manager.start();
-  worker.start();
+  manager_and_worker nodes{folder.path()};
+  auto& [manager, worker] = nodes;
   auto c = connect(manager);
   auto id = submit(*c, {waiter(mark, gate)}).at(0);
   CAF_REQUIRE(eventually([&] { return lines(mark).size() == 1; }));
