@@ -4,7 +4,6 @@
 #pragma once
 
 #include "tests/process/support/real_node.hpp"
-#include "tests/support/temp_folder.hpp"
 
 #include <filesystem>
 #include <string>
