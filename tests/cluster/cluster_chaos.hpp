@@ -79,6 +79,9 @@ private:
     x.common.trailing_entries = chance_.below(5);
     x.common.max_entry_bytes = 1000;
     x.common.max_message_bytes = 400;
+    // Clients repeat what is not answered. With less a log cannot keep up with
+    // them, and what waits in it only grows.
+    x.common.max_inflight_entries = std::max(4U, x.common.max_inflight_entries);
     return x;
   }
 
@@ -208,7 +211,8 @@ private:
   /// Waits until all groups have recovered, all clients have answers, and all
   /// machines lead about as much.
   milliseconds recover() {
-    constexpr auto patience = milliseconds{15'000};
+    // libraft offers its tables again after 30 s.
+    constexpr auto patience = milliseconds{45'000};
     aut_.heal();
     std::deque<recovery> open;
     for (auto& x : aut_.groups)
