@@ -148,20 +148,29 @@ struct fixture {
     return n;
   }
 
+  /// Returns whether the node has said that it cannot write, and not yet that
+  /// it can.
+  bool struggles() const {
+    auto log = node->log();
+    auto cannot = log.rfind("tries again; nothing is answered meanwhile");
+    if (cannot == std::string::npos)
+      return false;
+    auto over = [&](const char* text) {
+      auto at = log.rfind(text);
+      return at != std::string::npos && at > cannot;
+    };
+    return !over("can write again") && !over("node is ready");
+  }
+
   /// Fills the disk to its last page until the node cannot write.
   bool fill_up() {
-    constexpr auto text = "tries again; nothing is answered meanwhile";
-    auto before = logged(text);
-    return eventually([&] {
-      disk.leave(0);
-      return logged(text) > before;
-    });
+    return eventually([&] { return disk.leave(0) && struggles(); });
   }
 
   /// Kills all processes, and starts them again without a single free page.
   void start_on_full_disk() {
     node->kill_both();
-    disk.leave(0); // Now nobody gives any back.
+    CAF_REQUIRE(disk.leave(0)); // Now nobody gives any back.
     node->start();
     CAF_REQUIRE(eventually(
       [&] { return logged("starts when there is free space") > 0; }));
@@ -222,7 +231,7 @@ CAF_TEST(below the reserve new work is refused and all else goes on) {
   CAF_REQUIRE(eventually(
     [&] { return get_task(*c, running).state() == proto::RUNNING; }));
   auto pid = node->node_pid();
-  disk.leave(8 * MiB);
+  CAF_REQUIRE(eventually([&] { return disk.leave(8 * MiB); }));
   command_result said;
   CAF_REQUIRE(eventually([&] {
     said = coppice({"run", "--", "true"});

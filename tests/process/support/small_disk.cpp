@@ -61,17 +61,22 @@ small_disk::~small_disk() {
   ::umount2(path_.c_str(), MNT_DETACH);
 }
 
-void small_disk::leave(uint64_t bytes) {
+bool small_disk::leave(uint64_t bytes) {
   auto fd
     = unique_fd{::open(filler().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
-  auto available = fs::space(path_).available;
-  if (!fd || available <= bytes)
-    return;
-  // Others write meanwhile: what is too much leaves the file as it was.
-  std::error_code err;
-  auto had = fs::file_size(filler(), err);
-  ::posix_fallocate(fd.get(), static_cast<off_t>(had),
-                    static_cast<off_t>(available - bytes));
+  // In pieces: others write meanwhile, and one that does not fit leaves the
+  // file as it was.
+  constexpr auto piece = uint64_t{1} << 20;
+  for (auto failed = !fd; !failed;) {
+    auto available = fs::space(path_).available;
+    if (available <= bytes)
+      return true;
+    failed = ::posix_fallocate(
+               fd.get(), static_cast<off_t>(fs::file_size(filler())),
+               static_cast<off_t>(std::min<uint64_t>(piece, available - bytes)))
+             != 0;
+  }
+  return false;
 }
 
 void small_disk::give_back(uint64_t bytes) {

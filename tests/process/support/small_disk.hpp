@@ -28,7 +28,8 @@ public:
   small_disk& operator=(const small_disk&) = delete;
 
   /// Takes so much of it that *bytes* are left.
-  void leave(uint64_t bytes);
+  /// @returns Whether that is so: others may have written meanwhile.
+  bool leave(uint64_t bytes);
 
   /// Gives back *bytes* of what `leave` took.
   void give_back(uint64_t bytes);
