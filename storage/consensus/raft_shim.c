@@ -44,6 +44,9 @@ raft_shim* raft_shim_new(const raft_shim_options* x) {
   raft_seed(&self->raft, x->seed);
   raft_set_election_timeout(&self->raft, x->election_timeout_ms);
   raft_set_heartbeat_timeout(&self->raft, x->heartbeat_ms);
+  // Of an offer only: a member that starts again on the tables that it got
+  // never answers it, and gets no entry before this is over.
+  raft_set_install_snapshot_timeout(&self->raft, 4 * x->election_timeout_ms);
   raft_set_pre_vote(&self->raft, x->pre_vote);
   raft_set_max_inflight_entries(&self->raft, x->max_inflight_entries);
   return self;

@@ -211,8 +211,7 @@ private:
   /// Waits until all groups have recovered, all clients have answers, and all
   /// machines lead about as much.
   milliseconds recover() {
-    // libraft offers its tables again after 30 s.
-    constexpr auto patience = milliseconds{45'000};
+    constexpr auto patience = milliseconds{15'000};
     aut_.heal();
     std::deque<recovery> open;
     for (auto& x : aut_.groups)
