@@ -7,6 +7,7 @@
 #include <caf/test/unit_test.hpp>
 
 #include <chrono>
+#include <cstdlib>
 #include <string>
 
 using namespace coppice;
@@ -75,7 +76,7 @@ struct chaos {
 
   /// All that is broken heals; what is dead stays so.
   void settle() {
-    world.is_bad = false;
+    world.network.is_bad = false;
     time.run_until(time.now() + 32s);
     for (auto& x : world.nodes)
       world.promises.settled(world.leader(), *x, time.now());

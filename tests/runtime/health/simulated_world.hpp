@@ -6,6 +6,7 @@
 #include "runtime/health/node_rules.hpp"
 #include "tests/runtime/health/durable_rows.hpp"
 #include "tests/runtime/health/health_promises.hpp"
+#include "tests/runtime/health/simulated_network.hpp"
 #include "tests/runtime/health/simulated_node.hpp"
 #include "tests/runtime/health/simulated_time.hpp"
 
@@ -159,11 +160,10 @@ public:
   static constexpr brake_limits brake{30, 1, 6s};
 
   simulated_time time;
+  simulated_network network{time};
   durable_rows rows;
   std::vector<std::unique_ptr<node>> nodes;
   std::vector<std::unique_ptr<centre>> centres;
-  /// The network loses and delays.
-  bool is_bad = true;
   health_promises promises;
 
 private:
@@ -182,41 +182,12 @@ private:
 
   // -- network ----------------------------------------------------------------
 
-  /// Sends to the leader whom *x* knows. It does not come very late: it is one
-  /// connection.
+  centre& centre_of(const node& x) {
+    return *centres.at(x.term - centres.front()->term);
+  }
+
   void to_centre(node& x, std::function<void(centre&)> what) {
-    if (!is_bad || !time.chance(25))
-      surely_to_centre(x, std::move(what));
-  }
-
-  /// The same for keep-alives: no more than two in a row are lost.
-  void beat_to_centre(node& x, std::function<void(centre&)> what) {
-    auto is_lost = is_bad && x.lost < 2 && time.chance(25);
-    x.lost = is_lost ? x.lost + 1 : 0;
-    if (!is_lost)
-      surely_to_centre(x, std::move(what));
-  }
-
-  void surely_to_centre(node& x, std::function<void(centre&)> what) {
-    if (x.cut)
-      return;
-    auto& c = *centres.at(x.term - centres.front()->term);
-    for (auto n = is_bad && time.chance(10) ? 2 : 1; n > 0; --n)
-      time.after(time.pause(1, is_bad ? 200 : 20),
-                 [&c, what] { c.deliver([&c, what] { what(c); }); });
-  }
-
-  /// Sends to a start of a node. Anything may happen to it.
-  void to_node(node& x, std::function<void(node&)> what) {
-    if (is_bad && time.chance(25))
-      return;
-    for (auto n = is_bad && time.chance(10) ? 2 : 1; n > 0; --n) {
-      auto most = !is_bad ? 20 : time.chance(5) ? 6'000 : 300;
-      time.after(time.pause(1, most), [&x, what, who = x.start()] {
-        if (x.alive && !x.cut && x.start() == who)
-          x.deliver([&x, what] { what(x); });
-      });
-    }
+    network.to_centre(x, centre_of(x), std::move(what));
   }
 
   // -- state monitor ----------------------------------------------------------
@@ -227,13 +198,14 @@ private:
     time.after(600ms, [this, &x, who] { beat(x, who); });
     if (x.frozen || x.leaving)
       return;
-    beat_to_centre(x, [this, &x, who, asked = time.now()](centre& c) {
-      auto said = c.list.heard(who, time.now());
-      auto version = c.list.table().version();
-      to_node(x, [this, who, asked, said, version](node& y) {
-        answered(y, who, asked, said, version);
+    network.beat(
+      x, centre_of(x), [this, &x, who, asked = time.now()](centre& c) {
+        auto said = c.list.heard(who, time.now());
+        auto version = c.list.table().version();
+        network.to_node(x, [this, who, asked, said, version](node& y) {
+          answered(y, who, asked, said, version);
+        });
       });
-    });
   }
 
   void answered(node& x, const worker_key& who, time_point asked,
@@ -261,7 +233,7 @@ private:
     to_centre(
       x, [this, &x, since = x.cache.version(), asked = time.now()](centre& c) {
         auto changes = c.list.table().since(since);
-        to_node(x, [this, changes, asked](node& y) {
+        network.to_node(x, [this, changes, asked](node& y) {
           apply(y, changes);
           y.cache.confirmed(changes.version, asked);
         });
@@ -358,7 +330,7 @@ private:
     auto changes = c.list.table().since(c.pushed);
     c.pushed = changes.version;
     for (auto& x : nodes)
-      to_node(*x, [this, changes](node& y) { apply(y, changes); });
+      network.to_node(*x, [this, changes](node& y) { apply(y, changes); });
   }
 };
 
