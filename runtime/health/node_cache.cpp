@@ -107,7 +107,7 @@ list_version node_cache::changed(const std::string& node) const {
 bool node_cache::is_news(const node_entry& x, const node_changes& from) const {
   auto known = changed(x.start.node);
   if (!from.whole)
-    return x.changed > complete_ && x.changed > known;
+    return x.changed > known;
   // A whole list settles all up to its version, also what another epoch said.
   auto* entry = find(x.start.node);
   return known <= from.version && (!entry || *entry != x);

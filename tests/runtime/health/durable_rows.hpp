@@ -88,6 +88,17 @@ public:
     return row != i->second.end() && row->second == x;
   }
 
+  /// Returns whether *node* was forgotten at *version* or later.
+  bool was_forgotten(const std::string& node, list_version version) const {
+    auto i = history_.find(node);
+    if (i == history_.end())
+      return false;
+    auto row = i->second.lower_bound(version);
+    return std::any_of(row, i->second.end(), [](auto& x) {
+      return x.second.state == node_state::forgotten;
+    });
+  }
+
   std::vector<std::string> nodes() const {
     std::vector<std::string> result;
     for (auto& [node, rows] : history_)

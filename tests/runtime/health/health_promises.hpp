@@ -6,6 +6,7 @@
 #include "tests/runtime/health/durable_rows.hpp"
 #include "tests/runtime/health/simulated_node.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -93,26 +94,30 @@ public:
       broken(x.name + " is dead and nobody noticed");
   }
 
-  /// A cache has changed: it says only what the list once said, of all nodes,
-  /// and nothing that is older than its version.
-  void cached(simulated_node& x, const durable_rows& rows) {
+  /// A cache got *changes*: it says only what the list once said, nothing of it
+  /// is older than its version, and nothing that it was told is undone.
+  void cached(simulated_node& x, const node_changes& changes,
+              const durable_rows& rows) {
     if (x.cache.version() < x.version)
       broken(x.name + "'s version went back");
+    if (x.cache.version().epoch != x.version.epoch)
+      x.told.clear();
     x.version = x.cache.version();
     counts.gaps += x.cache.has_gap() ? 1 : 0;
-    if (x.version.epoch != rows.version().epoch)
+    auto epoch = rows.version().epoch;
+    if (x.version.epoch != epoch)
       return;
     for (auto& entry : x.cache.rows())
       if (!rows.was_there(entry))
         broken(x.name + " knows what never was of " + entry.start.node);
-    for (auto& name : rows.nodes()) {
-      auto* truth = rows.row_of(name, x.version);
-      auto* known = x.cache.find(name);
-      auto is_old = truth && known && known->changed < truth->changed;
-      auto is_ghost = !truth && known && known->changed <= x.version;
-      if (is_old || is_ghost)
-        broken(x.name + "'s view of " + name + " is older than it says");
-    }
+    for (auto& name : rows.nodes())
+      check_age(x, name, rows);
+    if (changes.version.epoch == epoch)
+      for (auto& entry : changes.entries)
+        x.told[entry.start.node]
+          = std::max(x.told[entry.start.node], entry.changed);
+    for (auto& [name, version] : x.told)
+      check_told(x, name, version, rows);
   }
 
   /// All has been quiet for a while.
@@ -142,6 +147,25 @@ public:
   time_point disturbed;
 
 private:
+  void check_age(const simulated_node& x, const std::string& name,
+                 const durable_rows& rows) {
+    auto* truth = rows.row_of(name, x.version);
+    auto* known = x.cache.find(name);
+    auto is_old = truth && known && known->changed < truth->changed;
+    auto is_ghost = !truth && known && known->changed <= x.version;
+    if (is_old || is_ghost)
+      broken(x.name + "'s view of " + name + " is older than it says");
+  }
+
+  void check_told(const simulated_node& x, const std::string& name,
+                  list_version version, const durable_rows& rows) {
+    auto* known = x.cache.find(name);
+    auto is_kept
+      = known ? known->changed >= version : rows.was_forgotten(name, version);
+    if (!is_kept)
+      broken(x.name + " was told of " + name + " and it was undone");
+  }
+
   /// Not held, of the last limit.
   std::deque<std::pair<time_point, worker_key>> verdicts_;
 };

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,6 +91,8 @@ struct simulated_node : freezer {
   int lost = 0;
   node_cache cache;
   list_version version;
+  /// What it was told of each node in this epoch, whatever came of it.
+  std::map<std::string, list_version> told;
   /// On its disk.
   std::vector<node_entry> saved;
   list_version saved_version;

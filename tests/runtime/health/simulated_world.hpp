@@ -47,6 +47,7 @@ public:
     x.cache = node::fresh_cache();
     x.cache.load(x.saved, x.saved_version, 1s, time.now());
     x.version = x.saved_version;
+    x.told.clear();
     x.term = rows.term();
     x.well_since = time.now();
     time.after(time.pause(0, 600),
@@ -242,7 +243,7 @@ private:
 
   void apply(node& x, const node_changes& changes) {
     x.cache.apply(changes);
-    promises.cached(x, rows);
+    promises.cached(x, changes, rows);
     x.saved = x.cache.rows();
     x.saved_version = x.cache.version();
   }
