@@ -60,4 +60,13 @@ std::optional<node_entry> forgotten(const node_entry* row) {
     row->start, node_state::forgotten, down_cause::none, {}, {}};
 }
 
+end_proof judge_end(const node_entry& row, const worker_key& holder) {
+  if (row.start.node != holder.node)
+    return end_proof::none;
+  if (row.start.incarnation > holder.incarnation)
+    return end_proof::superseded;
+  auto is_refused = row.start == holder && row.cause == down_cause::refused;
+  return is_refused ? end_proof::refused : end_proof::none;
+}
+
 } // namespace coppice

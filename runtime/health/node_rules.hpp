@@ -49,4 +49,19 @@ std::optional<node_entry> down(const node_entry* row, const worker_key& start,
 /// nothing: a healthy one cannot be.
 std::optional<node_entry> forgotten(const node_entry* row);
 
+/// What a row proves about the end of a start.
+enum class end_proof : uint8_t {
+  /// Nothing: the start may live, and its leases live until they end.
+  none,
+  /// Its process is gone, as far as a refused connection can tell. Enough for
+  /// leases that attempts are fenced for, not for exclusive ones.
+  refused,
+  /// A later start has registered, and it could begin only after the end of
+  /// this one.
+  superseded,
+};
+
+/// Judges what *row* proves about *holder*, a start that holds leases.
+end_proof judge_end(const node_entry& row, const worker_key& holder);
+
 } // namespace coppice
