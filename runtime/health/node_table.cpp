@@ -7,17 +7,15 @@
 
 namespace coppice {
 
-node_table::node_table(std::string cluster, std::vector<node_entry> rows,
+node_table::node_table(std::string cluster, const std::vector<node_entry>& rows,
                        list_version version, list_version forgotten)
   : cluster_(std::move(cluster)),
     version_(version),
     forgotten_(forgotten) {
   for (auto& row : rows) {
-    auto name = row.start.node;
-    auto at = row.changed;
-    auto [i, is_new] = rows_.try_emplace(at, std::move(row));
+    auto [i, is_new] = rows_.try_emplace(row.changed, row);
     if (is_new)
-      nodes_.emplace(std::move(name), i);
+      nodes_.emplace(row.start.node, i);
   }
 }
 

@@ -31,7 +31,7 @@ public:
   /// @param version Of the last change; not below that of any row.
   /// @param forgotten Of the last row that was forgotten. If that is not known:
   ///                  *version*, then all are told the whole list once.
-  node_table(std::string cluster, std::vector<node_entry> rows,
+  node_table(std::string cluster, const std::vector<node_entry>& rows,
              list_version version, list_version forgotten);
 
   // -- modifiers --------------------------------------------------------------
