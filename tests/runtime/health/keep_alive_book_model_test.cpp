@@ -100,16 +100,18 @@ struct model {
   }
 
   void check() {
-    CAF_REQUIRE_EQUAL(aut.size(), heard.size());
     size_t suspects = 0;
     for (auto& [x, at] : heard) {
       auto known = aut.find(x.node, now);
-      CAF_REQUIRE(known && known->length == silence(x));
       auto is_suspect = silence(x) >= limits.late() || told.count(x) > 0;
-      CAF_REQUIRE_EQUAL(known->suspected, is_suspect);
+      // Not a check for each: the test engine prints them all.
+      if (!known || known->length != silence(x)
+          || known->suspected != is_suspect)
+        CAF_FAIL("the book is wrong about " << x.node);
       suspects += is_suspect ? 1 : 0;
     }
-    CAF_REQUIRE_EQUAL(aut.suspects().size(), suspects);
+    if (aut.size() != heard.size() || aut.suspects().size() != suspects)
+      CAF_FAIL("the book has lost its way");
   }
 
   void step() {

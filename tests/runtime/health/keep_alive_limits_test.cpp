@@ -69,6 +69,12 @@ struct observed {
   nanoseconds node_late{0};
 };
 
+// Not a check for each tick: the test engine prints them all.
+void expect_nothing(observed& x) {
+  if (!x.tick().empty())
+    CAF_FAIL("a node that is alive was judged to be down");
+}
+
 } // namespace
 
 CAF_TEST(a silence is found between the limit and a tenth more) {
@@ -77,13 +83,14 @@ CAF_TEST(a silence is found between the limit and a tenth more) {
     observed x{seed, std::chrono::milliseconds{300 + rng() % 10'000}, 4};
     x.tick_late = x.limits.tick();
     for (auto n = rng() % 100; n > 0; --n)
-      CAF_REQUIRE(x.tick().empty());
+      expect_nothing(x);
     auto& dead = x.nodes.front();
     dead.dead = true;
     std::vector<worker_key> found;
     while (found.empty()) {
       found = x.tick();
-      CAF_REQUIRE(x.now - dead.heard <= nanoseconds{x.limits.limit} * 11 / 10);
+      if (x.now - dead.heard > nanoseconds{x.limits.limit} * 11 / 10)
+        CAF_FAIL("COPPICE_SEED=" << seed << ": it was found too late");
     }
     CAF_REQUIRE(found == (std::vector{dead.key}));
     CAF_REQUIRE(x.now - dead.heard >= x.limits.limit);
@@ -97,7 +104,7 @@ CAF_TEST(nobody is down on a machine that is too busy) {
     x.node_late = x.limits.limit / 2;
     x.tick_late = x.limits.limit * (rng() % 3);
     for (auto n = 0; n < 500; ++n)
-      CAF_REQUIRE(x.tick().empty());
+      expect_nothing(x);
   }
 }
 

@@ -81,10 +81,11 @@ CAF_TEST(it never goes back and never ahead of the caller) {
       now += std::chrono::milliseconds{rng() % (rng() % 50 == 0 ? 9'000 : 150)};
       if (rng() % 3 == 0)
         aut.tick(now);
-      CAF_REQUIRE(aut.at(now) >= last);
-      CAF_REQUIRE(aut.at(now) <= now - begin);
-      CAF_REQUIRE(aut.since() <= aut.at(now));
-      last = aut.at(now);
+      auto at = aut.at(now);
+      // Not a check for each step: the test engine prints them all.
+      if (at < last || at > now - begin || aut.since() > at)
+        CAF_FAIL("COPPICE_SEED=" << seed << ", step " << step);
+      last = at;
     }
   }
 }

@@ -64,7 +64,8 @@ struct cluster {
     } else {
       aut.succeeded(name);
     }
-    CAF_REQUIRE(aut.judge(name, now) != standing::on_trial);
+    if (aut.judge(name, now) == standing::on_trial)
+      CAF_FAIL(name << " is on trial with an attempt that has ended");
   }
 
   void run() {
@@ -74,8 +75,9 @@ struct cluster {
       size_t closed = 0;
       for (size_t i = 0; i < workers; ++i)
         closed += aut.judge("n" + std::to_string(i), now) != standing::open;
-      CAF_REQUIRE_EQUAL(closed, aut.size());
-      CAF_REQUIRE(closed <= workers * 3 / 10);
+      // Not a check for each step: the test engine prints them all.
+      if (closed != aut.size() || closed > workers * 3 / 10)
+        CAF_FAIL(closed << " are closed in step " << step);
       in_vain += closed;
     }
   }

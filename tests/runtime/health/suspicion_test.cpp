@@ -88,7 +88,9 @@ CAF_TEST(the level never falls while silence grows) {
     auto last = -1.0;
     for (milliseconds silence = 0ms; silence < 40'000ms; silence += 97ms) {
       auto level = aut.level(silence);
-      CAF_REQUIRE(std::isfinite(level) && level >= last && level >= 0);
+      // Not a check for each: the test engine prints them all.
+      if (!std::isfinite(level) || level < last || level < 0)
+        CAF_FAIL("COPPICE_SEED=" << seed << ": level " << level);
       last = level;
     }
   }
