@@ -15,7 +15,8 @@ namespace coppice {
 /// The counter is durable and goes on over changes of the leader. The epoch is
 /// raised when versions that were told before may mean something else now: the
 /// cluster was restored from a backup, or a leader told changes before they
-/// were durable. Between two epochs nothing can be told by difference.
+/// were durable. Between two epochs nothing can be told by difference. A later
+/// epoch is greater, so it cannot be a number that was drawn.
 struct list_version {
   uint64_t epoch = 0;
   uint64_t counter = 0;
