@@ -59,6 +59,9 @@ std::vector<worker_key> keep_alive_book::tick(time_point now) {
     count_anew();
   auto at = clock_.at(now);
   move_late(at);
+  // What nodes sent while the observer did not run may wait behind this tick.
+  if (clock_.is_late())
+    return {};
   auto over = [&](const entries& xs, std::chrono::nanoseconds patience) {
     return !xs.empty() && silence_of(xs.front(), at) >= patience;
   };

@@ -75,7 +75,8 @@ public:
   /// @returns False if it is not watched.
   bool link_lost(const worker_key& start);
 
-  /// Judges all nodes. Messages that wait must have been handled before.
+  /// Judges all nodes. A tick that comes late judges nobody: the messages that
+  /// wait are to be handled before the next one.
   /// @returns Those that were silent for too long. They are watched until
   ///          somebody forgets them, and told again after each limit.
   std::vector<worker_key> tick(time_point now);

@@ -55,7 +55,8 @@ public:
   ///          is to be declared down, with `refused`.
   bool refused(const worker_key& start, time_point now) const;
 
-  /// Judges all nodes. Messages that wait must have been handled before.
+  /// Judges all nodes. A tick that comes late judges nobody: the messages that
+  /// wait are to be handled before the next one.
   /// @returns Those that are to be declared down for their silence. Each is
   ///          told again after a limit until its row is put or it is heard.
   std::vector<worker_key> tick(time_point now);

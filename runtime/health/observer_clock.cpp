@@ -17,6 +17,7 @@ bool observer_clock::tick(time_point now) {
   auto passed = std::chrono::nanoseconds{now - ticked_};
   now_ = at(now);
   ticked_ = std::max(ticked_, now);
+  is_late_ = passed > limits_.tick() + limits_.tolerance();
   if (passed < limits_.tick() + limits_.stall())
     return false;
   since_ = now_;

@@ -47,6 +47,12 @@ public:
     return since_;
   }
 
+  /// Returns whether the last tick came later than the tolerance: messages that
+  /// came meanwhile may wait behind it.
+  bool is_late() const {
+    return is_late_;
+  }
+
   /// Returns how often the observer stood still.
   uint64_t stalls() const {
     return stalls_;
@@ -62,6 +68,7 @@ private:
   time_point ticked_;
   awake_time now_{0};
   awake_time since_{0};
+  bool is_late_ = false;
   uint64_t stalls_ = 0;
   std::chrono::nanoseconds last_stall_{0};
 };

@@ -77,6 +77,7 @@ struct model {
 
   void tick() {
     auto is_stall = now - ticked >= 1'600ms;
+    auto is_late = now - ticked > 400ms;
     awake_ticked = awake();
     ticked = now;
     if (is_stall) {
@@ -88,7 +89,7 @@ struct model {
       auto i = told.find(x);
       auto due = i == told.end() ? silence(x) >= limits.limit
                                  : awake() - i->second >= limits.limit;
-      if (due) {
+      if (due && !is_late) {
         expected.push_back(x);
         told[x] = awake();
       }

@@ -146,6 +146,21 @@ CAF_TEST(an observer that stood still blames nobody) {
   CAF_CHECK(pass(100ms, 1) == (keys{nodes[0]}));
 }
 
+CAF_TEST(a late tick judges nobody before their messages were heard) {
+  pass(2'800ms, 1);
+  now += 500ms;
+  CAF_CHECK(aut.tick(now).empty());
+  aut.heard(nodes[0], now);
+  CAF_CHECK(pass(2'900ms, 1).empty());
+  CAF_CHECK_EQUAL(pass(100ms, 1).size(), 1u);
+  // Who is silent is found by the next one.
+  aut.forget("n0");
+  pass(2'800ms, 2);
+  now += 500ms;
+  CAF_CHECK(aut.tick(now).empty());
+  CAF_CHECK(pass(100ms, 2) == (keys{nodes[1]}));
+}
+
 CAF_TEST(a stall counts what was told anew as well) {
   pass(3s, 1);
   now += 10s;

@@ -41,11 +41,13 @@ CAF_TEST(time that is awake is time) {
 
 CAF_TEST(a tick that is a bit late counts in full) {
   CAF_CHECK(!tick_after(400ms));
+  CAF_CHECK(!aut.is_late());
   CAF_CHECK(aut.at(now) == 400ms);
 }
 
 CAF_TEST(lateness beyond the tolerance does not count) {
   CAF_CHECK(!tick_after(1'500ms));
+  CAF_CHECK(aut.is_late());
   CAF_CHECK(aut.at(now) == 400ms);
   CAF_CHECK(aut.since() == 0s);
 }
