@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "runtime/health/node_rules.hpp"
+
+namespace coppice {
+
+namespace {
+
+bool is_start(const node_entry* row, const worker_key& start) {
+  return row && row->start == start;
+}
+
+} // namespace
+
+admission admit(const node_entry* row, const worker_key& start) {
+  if (!row || row->start.incarnation < start.incarnation)
+    return admission::fresh;
+  if (row->start.incarnation > start.incarnation)
+    return admission::over;
+  switch (row->state) {
+    case node_state::healthy:
+      return admission::known;
+    case node_state::down:
+      return admission::fresh;
+    case node_state::left:
+    case node_state::forgotten:
+      break;
+  }
+  return admission::over;
+}
+
+std::optional<node_entry> registered(const node_entry* row,
+                                     const worker_key& start,
+                                     const std::string& card) {
+  if (admit(row, start) != admission::fresh)
+    return std::nullopt;
+  return node_entry{start, node_state::healthy, down_cause::none, card, {}};
+}
+
+std::optional<node_entry> left(const node_entry* row, const worker_key& start) {
+  if (!is_start(row, start) || row->state == node_state::left)
+    return std::nullopt;
+  return node_entry{start, node_state::left, down_cause::none, row->card, {}};
+}
+
+std::optional<node_entry> down(const node_entry* row, const worker_key& start,
+                               down_cause cause) {
+  if (!is_start(row, start) || row->state == node_state::left)
+    return std::nullopt;
+  if (row->state == node_state::down && row->cause >= cause)
+    return std::nullopt;
+  return node_entry{start, node_state::down, cause, row->card, {}};
+}
+
+std::optional<node_entry> forgotten(const node_entry* row) {
+  if (!row || row->state == node_state::healthy)
+    return std::nullopt;
+  return node_entry{
+    row->start, node_state::forgotten, down_cause::none, {}, {}};
+}
+
+end_proof judge_end(const node_entry& row, const worker_key& holder) {
+  if (row.start.node != holder.node)
+    return end_proof::none;
+  if (row.start.incarnation > holder.incarnation)
+    return end_proof::superseded;
+  auto is_refused = row.start == holder && row.cause == down_cause::refused;
+  return is_refused ? end_proof::refused : end_proof::none;
+}
+
+} // namespace coppice

@@ -1,0 +1,67 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "runtime/health/node_entry.hpp"
+
+#include <optional>
+#include <string>
+
+// Which changes of a node's row are allowed: a later start wins, and the end of
+// a start is final, but for one that was only believed to be down. The state
+// machine and the information centre go by the same rules.
+
+namespace coppice {
+
+/// What to do about a node that wants to register, or gives a sign of life.
+enum class admission : uint8_t {
+  /// It is new, or was believed to be down: its row is to be written.
+  fresh,
+  /// It is registered and healthy.
+  known,
+  /// It never can be: this start has left, or a later one has registered.
+  over,
+};
+
+/// Judges a start of a node.
+/// @param row What is known of the node, or null.
+admission admit(const node_entry* row, const worker_key& start);
+
+/// Returns the row of a start that registers, without its version, or nothing
+/// if there is nothing to write. Ask `admit` why.
+std::optional<node_entry> registered(const node_entry* row,
+                                     const worker_key& start,
+                                     const std::string& card);
+
+/// Returns the row of a start that leaves, without its version, or nothing if
+/// there is nothing to write.
+std::optional<node_entry> left(const node_entry* row, const worker_key& start);
+
+/// Returns the row of a start that is declared down, without its version, or
+/// nothing if there is nothing to write. Proof may follow silence, not the
+/// other way round.
+/// @pre *cause* is not `none`.
+std::optional<node_entry> down(const node_entry* row, const worker_key& start,
+                               down_cause cause);
+
+/// Returns the row of a node that is to be forgotten, without its version, or
+/// nothing: a healthy one cannot be.
+std::optional<node_entry> forgotten(const node_entry* row);
+
+/// What a row proves about the end of a start.
+enum class end_proof : uint8_t {
+  /// Nothing: the start may live, and its leases live until they end.
+  none,
+  /// Its process is gone, as far as a refused connection can tell. Enough for
+  /// leases that attempts are fenced for, not for exclusive ones.
+  refused,
+  /// A later start has registered, and it could begin only after the end of
+  /// this one.
+  superseded,
+};
+
+/// Judges what *row* proves about *holder*, a start that holds leases.
+end_proof judge_end(const node_entry& row, const worker_key& holder);
+
+} // namespace coppice
