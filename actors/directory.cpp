@@ -125,6 +125,34 @@ directory_state::on_hello(proto::Hello& x, worker_actor& from) {
   return promise;
 }
 
+caf::result<proto::RegistrationReply, information_centre_actor>
+directory_state::on_register(proto::Registration& x,
+                             state_monitor_actor& from) {
+  auto promise = self->make_response_promise<proto::RegistrationReply,
+                                             information_centre_actor>();
+  auto lead = leads.find(cluster_group);
+  if (lead == leads.end() || !lead->second.centre) {
+    proto::RegistrationReply reply;
+    *reply.mutable_error() = not_leader(cluster_group).error();
+    promise.deliver(std::move(reply), information_centre_actor{});
+    return promise;
+  }
+  self->request(lead->second.centre, hello_timeout, std::move(x), from)
+    .then(
+      [centre = lead->second.centre,
+       promise](proto::RegistrationReply& reply) mutable {
+        auto found = reply.has_error() ? information_centre_actor{}
+                                       : information_centre_actor{centre};
+        promise.deliver(std::move(reply), std::move(found));
+      },
+      [promise](caf::error& err) mutable {
+        proto::RegistrationReply reply;
+        *reply.mutable_error() = unknown_outcome(err);
+        promise.deliver(std::move(reply), information_centre_actor{});
+      });
+  return promise;
+}
+
 void directory_state::on_lead(lead_info& x) {
   leads[x.group] = std::move(x);
 }
@@ -254,6 +282,9 @@ directory(directory_impl::stateful_pointer<directory_state> self,
     [self](proto::Hello& x, worker_actor& from) {
       return self->state.on_hello(x, from);
     },
+    [self](proto::Registration& x, state_monitor_actor& from) {
+      return self->state.on_register(x, from);
+    },
     [self](proto::ManagerHello& x, caf::strong_actor_ptr& from,
            peer_actors& replicas) {
       return self->state.on_manager(x, from, replicas);
@@ -262,6 +293,9 @@ directory(directory_impl::stateful_pointer<directory_state> self,
     [self](lead_info& x) { self->state.on_lead(x); },
     [self](leader_address& x) { self->state.on_leader(x); },
     [self](peer_links_actor& x) { self->state.links = std::move(x); },
+    [self](local_state_monitor_actor& x) {
+      self->state.monitor = std::move(x);
+    },
   };
 }
 

@@ -30,6 +30,7 @@ namespace coppice {
 /// The DIRECTORY with its messages to itself.
 using directory_impl
   = local_directory_actor::extend<caf::reacts_to<peer_links_actor>,
+                                  caf::reacts_to<local_state_monitor_actor>,
                                   caf::reacts_to<atom::retire>>;
 
 /// What the DIRECTORY is told when it starts.
@@ -84,6 +85,9 @@ struct directory_state {
 
   caf::result<proto::Welcome, job_scheduler_actor, task_tracker_actor>
   on_hello(proto::Hello& x, worker_actor& from);
+
+  caf::result<proto::RegistrationReply, information_centre_actor>
+  on_register(proto::Registration& x, state_monitor_actor& from);
 
   caf::result<proto::ManagerHello, peer_actors>
   on_manager(proto::ManagerHello& x, caf::strong_actor_ptr& from,
@@ -140,6 +144,10 @@ struct directory_state {
 
   /// Returns how many shards there are, as far as this manager knows.
   uint32_t shard_count() const;
+
+  /// Lists the nodes: what the INFORMATION_CENTRE knows, or if none answers
+  /// this node, and what the shards know of those that run tasks.
+  void list_nodes(const reply_handler& f);
 
   /// Reads the tables of the cluster group.
   /// @returns False if this manager has none, or they cannot be read.
@@ -205,6 +213,9 @@ struct directory_state {
 
   /// Invalid if this is the only manager.
   peer_links_actor links;
+
+  /// That of this node; comes soon after the start.
+  local_state_monitor_actor monitor;
 };
 
 /// Answers whoever connects to the node port, or says who does.

@@ -6,6 +6,7 @@
 #include "actors/directory.hpp"
 #include "actors/replies.hpp"
 #include "runtime/group_name.hpp"
+#include "runtime/health/node_overview.hpp"
 #include "runtime/log.hpp"
 #include "storage/task_tables.hpp"
 
@@ -108,6 +109,8 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
       return deliver(to.replicator, std::move(x), std::move(f));
     case proto::Request::kBind:
       return bind(to, x.bind(), std::move(f));
+    case proto::Request::kNodes:
+      return deliver(to.centre, std::move(x), std::move(f));
     case proto::Request::kProducts:
       break;
     default: {
@@ -127,6 +130,27 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
         auto reply = refusal(to_error(unknown_outcome(err)));
         f(reply);
       });
+}
+
+void directory_state::list_nodes(const reply_handler& f) {
+  proto::Request wanted;
+  wanted.mutable_nodes();
+  auto finish = [this, wanted, f](proto::Reply list) {
+    ask_all(all_shards(), wanted, merge_nodes,
+            [f, list = std::move(list)](proto::Reply& work) mutable {
+              auto reply = node_overview(std::move(list), std::move(work));
+              f(reply);
+            });
+  };
+  ask(cluster_group, wanted, [this, wanted, finish](proto::Reply& reply) {
+    if (!reply.has_error() || !monitor)
+      return finish(std::move(reply));
+    auto why = "No information centre answers: " + reply.error().message();
+    deliver(monitor, wanted, [why, finish](proto::Reply& own) {
+      own.mutable_nodes()->add_notes(why);
+      finish(std::move(own));
+    });
+  });
 }
 
 proto::Reply directory_state::backup_groups() const {

@@ -68,7 +68,7 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
     case proto::Request::kList:
       return route_list(x, f);
     case proto::Request::kNodes:
-      return ask_all(all_shards(), x, merge_nodes, f);
+      return list_nodes(f);
     case proto::Request::kManagers:
       return route_named(x.managers().of_group(), x, f);
     case proto::Request::kManager:

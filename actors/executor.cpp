@@ -30,7 +30,7 @@ std::chrono::nanoseconds read_boot_time() {
 
 // -- initialization -----------------------------------------------------------
 
-void executor_state::init(executor_options xs, executor_managers ms_) {
+void executor_state::init(executor_options xs, manager_contacts ms_) {
   options = std::move(xs);
   managers = std::move(ms_);
   if (!options.boot_time)
@@ -194,7 +194,7 @@ executor_state::ms executor_state::keepalive_interval() const {
 
 executor_impl::behavior_type
 executor(executor_impl::stateful_pointer<executor_state> self,
-         executor_options options, executor_managers managers) {
+         executor_options options, manager_contacts managers) {
   self->set_exit_handler(
     [self](const caf::exit_msg& x) { self->state.on_exit(x); });
   self->set_down_handler(

@@ -9,6 +9,7 @@
 #include "actors/local_messages.hpp"
 #include "actors/messages.hpp"
 #include "actors/task_run.hpp"
+#include "actors/worker_link.hpp"
 #include "runtime/task/attempt_table.hpp"
 #include "runtime/task/checkpoint_transfer.hpp"
 #include "runtime/task/search_pauses.hpp"
@@ -129,7 +130,7 @@ struct executor_state {
 
   // -- initialization ---------------------------------------------------------
 
-  void init(executor_options xs, executor_managers managers);
+  void init(executor_options xs, manager_contacts managers);
 
   // -- handlers: connection (executor_connection.cpp) -------------------------
 
@@ -306,7 +307,7 @@ struct executor_state {
 
   executor_options options;
 
-  executor_managers managers;
+  manager_contacts managers;
 
   attempt_paths paths;
 
@@ -365,7 +366,7 @@ struct executor_state {
 /// @param managers Where it finds a manager.
 executor_impl::behavior_type
 executor(executor_impl::stateful_pointer<executor_state> self,
-         executor_options options, executor_managers managers);
+         executor_options options, manager_contacts managers);
 
 } // namespace coppice
 

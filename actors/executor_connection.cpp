@@ -4,6 +4,7 @@
 // The part of the EXECUTOR that speaks to its manager.
 
 #include "actors/executor.hpp"
+#include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 
 #include <caf/error.hpp>
@@ -55,7 +56,7 @@ void executor_state::on_connect(uint64_t epoch) {
   // WORKER_LINK has deadlines of its own, this one is for the worst.
   self
     ->request(managers.link, caf::duration{60s}, caf::connect_atom::value,
-              options.shard)
+              shard_group(options.shard))
     .then(
       [this, epoch](directory_actor& x) {
         if (epoch == link.epoch)

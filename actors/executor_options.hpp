@@ -5,7 +5,6 @@
 
 #include "actors/messages.hpp"
 #include "actors/task_run.hpp"
-#include "actors/worker_link.hpp"
 #include "runtime/task/log_bounds.hpp"
 #include "runtime/task/slot_pool.hpp"
 #include "runtime/task/task_context.hpp"
@@ -87,14 +86,6 @@ struct executor_options {
   uint32_t seed = 0;
   /// Whether to do what blocks in threads of its own.
   bool threads = true;
-};
-
-/// Where the EXECUTOR finds its managers: one of them.
-struct executor_managers {
-  /// In this process; may come later, as a message.
-  directory_actor local;
-  /// Elsewhere.
-  worker_link_actor link;
 };
 
 } // namespace coppice

@@ -118,8 +118,15 @@ void group_state::on_facts(cluster_facts& x) {
 void group_state::begin_to_lead() {
   log::info("{} is led by this manager in term {}", options.replicate.group,
             term);
-  if (is_cluster())
+  if (is_cluster()) {
+    // Nothing may make it deaf for long: it would take nodes for silent.
+    lead.centre = options.threads ? self->spawn<caf::detached + caf::linked>(
+                    information_centre, options.observe, store, replicator)
+                                  : self->spawn<caf::linked>(information_centre,
+                                                             options.observe,
+                                                             store, replicator);
     return;
+  }
   lead.tracker
     = self->spawn<caf::linked>(task_tracker, options.follow, store, replicator);
   lead.scheduler = self->spawn<caf::linked>(job_scheduler, options.accept,
@@ -136,6 +143,7 @@ void group_state::cease_to_lead() {
   auto former = lead;
   lead.scheduler = nullptr;
   lead.tracker = nullptr;
+  lead.centre = nullptr;
   // They are told that what is under way failed, and pass that on.
   retired.emplace(++retirements, std::move(former));
   self->delayed_send(self, options.grace, atom::retire::value, retirements);
@@ -150,9 +158,9 @@ void group_state::on_retire(uint64_t number) {
 void group_state::on_exit(const caf::exit_msg& x) {
   if (x.reason == superseded())
     return; // See on_down.
-  auto is_child = lead.tracker
-                  && (x.source == lead.tracker.address()
-                      || x.source == lead.scheduler.address());
+  auto is_child = (lead.tracker && x.source == lead.tracker.address())
+                  || (lead.scheduler && x.source == lead.scheduler.address())
+                  || (lead.centre && x.source == lead.centre.address());
   if (!replicator || x.source == replicator.address()
       || (is_child && !stopping)) {
     self->quit(x.reason); // Takes all others along.
@@ -195,12 +203,15 @@ void group_state::on_reopen() {
 }
 
 void group_state::stop(const lead_info& x, const caf::error& why) {
-  if (!x.tracker)
-    return;
-  self->unlink_from(x.scheduler.address());
-  self->unlink_from(x.tracker.address());
-  self->send_exit(x.scheduler, why);
-  self->send_exit(x.tracker, why);
+  auto end = [&](auto& child) {
+    if (!child)
+      return;
+    self->unlink_from(child.address());
+    self->send_exit(child, why);
+  };
+  end(x.scheduler);
+  end(x.tracker);
+  end(x.centre);
 }
 
 // -- group --------------------------------------------------------------------

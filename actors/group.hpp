@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "actors/information_centre.hpp"
 #include "actors/job_scheduler.hpp"
 #include "actors/local_messages.hpp"
 #include "actors/peer_links.hpp"
@@ -35,6 +36,7 @@ struct group_options {
   state_replicator_options replicate;
   job_scheduler_options accept;
   task_tracker_options follow;
+  information_centre_options observe;
   /// How long the children of a former leader live on: to answer those that
   /// they have heard.
   std::chrono::milliseconds grace{200};
@@ -56,6 +58,8 @@ struct group_contacts {
   peer_links_actor links;
   /// Invalid in tests.
   group_observer observer;
+  /// That of this node; invalid in tests.
+  local_state_monitor_actor monitor;
 };
 
 /// The state of GROUP: its replicator, and, while this manager leads, the

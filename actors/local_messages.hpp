@@ -4,8 +4,10 @@
 #pragma once
 
 #include "actors/messages.hpp"
+#include "runtime/health/node_entry.hpp"
 #include "runtime/task/kind_table.hpp"
 #include "runtime/task/task_id.hpp"
+#include "runtime/task/worker_key.hpp"
 #include "storage/tables_transfer.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -60,6 +62,7 @@ namespace atom {
 using reopen = caf::atom_constant<caf::atom("reopen")>;
 using slots = caf::atom_constant<caf::atom("slots")>;
 using reachable = caf::atom_constant<caf::atom("reachable")>;
+using dial = caf::atom_constant<caf::atom("dial")>;
 using transfer = caf::atom_constant<caf::atom("transfer")>;
 using retire = caf::atom_constant<caf::atom("retire")>;
 using found = caf::atom_constant<caf::atom("found")>;
@@ -191,12 +194,38 @@ using local_task_tracker_actor = task_tracker_actor::extend<
   // A worker registers; answered when that is durable.
   caf::replies_to<proto::Hello, worker_actor>::with<proto::Welcome>>;
 
+/// The INFORMATION_CENTRE, as its own manager sees it.
+using local_information_centre_actor = information_centre_actor::extend<
+  // A node registers; answered when that is durable.
+  caf::replies_to<proto::Registration,
+                  state_monitor_actor>::with<proto::RegistrationReply>,
+  // Lists the nodes.
+  caf::replies_to<proto::Request>::with<proto::Reply>>;
+
+/// From STATE_MONITOR: rows of the list of nodes that are news. At first all of
+/// them.
+struct node_news {
+  std::shared_ptr<const std::vector<node_entry>> rows;
+};
+
+/// Who wants to know which nodes are healthy.
+using node_listener = caf::typed_actor<caf::reacts_to<node_news>>;
+
+/// The STATE_MONITOR, as the other actors of its node see it.
+using local_state_monitor_actor = state_monitor_actor::extend<
+  // Tells the listener from now on, until it ends.
+  caf::reacts_to<node_listener>,
+  // Lists the nodes, as far as this one knows them.
+  caf::replies_to<proto::Request>::with<proto::Reply>>;
+
 /// From GROUP to the DIRECTORY: who answers for the group. While this manager
 /// does not lead only the replicator is valid, if that.
 struct lead_info {
   std::string group;
   local_job_scheduler_actor scheduler;
   local_task_tracker_actor tracker;
+  /// Only of the cluster group.
+  local_information_centre_actor centre;
   state_replicator_actor replicator;
   /// The tables of the cluster group, as far as this manager has them; null
   /// for all other groups.
@@ -225,6 +254,9 @@ using local_directory_actor
 
 } // namespace coppice
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::worker_key)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::node_news)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::node_listener)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::lead_info)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::leader_address)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::own_replica)

@@ -6,6 +6,7 @@
 #include "proto/api.pb.h"
 #include "proto/cluster.pb.h"
 #include "proto/command.pb.h"
+#include "proto/health.pb.h"
 #include "proto/peer.pb.h"
 
 #include <caf/error.hpp>
@@ -87,6 +88,21 @@ using task_tracker_actor = caf::typed_actor<
   caf::replies_to<proto::SaveCheckpoint>::with<proto::CheckpointOutcome>,
   caf::replies_to<proto::LoadCheckpoint>::with<proto::CheckpointChunk>>;
 
+/// The STATE_MONITOR of a node, as the INFORMATION_CENTRE sees it.
+using state_monitor_actor = caf::typed_actor<
+  // A part of an event, or of the answer to a query.
+  caf::reacts_to<proto::NodeChangesPart>>;
+
+/// The INFORMATION_CENTRE: knows which nodes are healthy, and tells those that
+/// have registered with it.
+using information_centre_actor = caf::typed_actor<
+  // A sign of life of a node.
+  caf::replies_to<proto::KeepAlive>::with<proto::KeepAliveAck>,
+  // Answered to the subscriber.
+  caf::reacts_to<proto::NodeQuery>,
+  // A node stops in good order. Durable once answered.
+  caf::replies_to<proto::Leave>::with<proto::LeaveAck>>;
+
 /// The STATE_REPLICATOR of a group, as those of the other managers see it.
 using peer_actor = caf::typed_actor<caf::reacts_to<proto::PeerMessage>>;
 
@@ -103,18 +119,22 @@ using directory_actor = caf::typed_actor<
   // Another manager introduces itself, its DIRECTORY and its replicas, in the
   // order of the groups in the hello; the answer does the same.
   caf::replies_to<proto::ManagerHello, caf::strong_actor_ptr,
-                  peer_actors>::with<proto::ManagerHello, peer_actors>>;
+                  peer_actors>::with<proto::ManagerHello, peer_actors>,
+  // A node registers. Durable once answered; with an error in the reply the
+  // handle is invalid.
+  caf::replies_to<proto::Registration, state_monitor_actor>::with<
+    proto::RegistrationReply, information_centre_actor>>;
 
 /// What clients need of a DIRECTORY.
 using api_actor
   = caf::typed_actor<caf::replies_to<proto::Request>::with<proto::Reply>>;
 
 /// Version of the protocol between nodes, and between clients and nodes.
-inline constexpr uint32_t protocol_version = 2;
+inline constexpr uint32_t protocol_version = 3;
 
 /// What peers must have in common to connect at all (CAF's
 /// `middleman.app-identifiers`).
-inline constexpr const char* app_identifier = "coppice-2";
+inline constexpr const char* app_identifier = "coppice-3";
 
 } // namespace coppice
 
@@ -138,6 +158,16 @@ CAF_BEGIN_TYPE_ID_BLOCK(coppice, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(coppice, (coppice::proto::LogRequest))
   CAF_ADD_TYPE_ID(coppice, (coppice::proto::PeerMessage))
   CAF_ADD_TYPE_ID(coppice, (coppice::proto::ManagerHello))
+  CAF_ADD_TYPE_ID(coppice, (coppice::proto::Registration))
+  CAF_ADD_TYPE_ID(coppice, (coppice::proto::RegistrationReply))
+  CAF_ADD_TYPE_ID(coppice, (coppice::proto::KeepAlive))
+  CAF_ADD_TYPE_ID(coppice, (coppice::proto::KeepAliveAck))
+  CAF_ADD_TYPE_ID(coppice, (coppice::proto::NodeQuery))
+  CAF_ADD_TYPE_ID(coppice, (coppice::proto::NodeChangesPart))
+  CAF_ADD_TYPE_ID(coppice, (coppice::proto::Leave))
+  CAF_ADD_TYPE_ID(coppice, (coppice::proto::LeaveAck))
+  CAF_ADD_TYPE_ID(coppice, (coppice::state_monitor_actor))
+  CAF_ADD_TYPE_ID(coppice, (coppice::information_centre_actor))
   CAF_ADD_TYPE_ID(coppice, (coppice::peer_actor))
   CAF_ADD_TYPE_ID(coppice, (coppice::peer_actors))
   CAF_ADD_TYPE_ID(coppice, (coppice::worker_actor))

@@ -9,10 +9,13 @@
 #include "actors/launcher_link.hpp"
 #include "actors/manager.hpp"
 #include "actors/net/middleman.hpp"
+#include "actors/net/tcp_dial.hpp"
 #include "actors/peer_links.hpp"
+#include "actors/state_monitor.hpp"
 #include "actors/worker.hpp"
 #include "actors/worker_link.hpp"
 #include "config/data_folder.hpp"
+#include "config/values.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 #include "storage/consensus/membership.hpp"
@@ -93,6 +96,21 @@ std::vector<std::string> label_list(const node_config& x) {
   return result;
 }
 
+/// Returns what finds out whether somebody listens at an address, in a thread
+/// of its own.
+node_prober prober(caf::actor_system& sys) {
+  constexpr auto patience = std::chrono::milliseconds{500};
+  return [&sys](const std::string& address,
+                std::function<void(net::probe_result)> f) {
+    sys.spawn<caf::detached>([address,
+                              f = std::move(f)](caf::event_based_actor*) {
+      auto where = parse_host_port(address);
+      f(where ? net::tcp_probe(where.value().host, where.value().port, patience)
+              : net::probe_result::unreachable);
+    });
+  };
+}
+
 std::string address_list(const std::vector<host_port>& xs) {
   std::string result;
   for (auto& x : xs)
@@ -122,6 +140,7 @@ public:
     options.shards = config_.cluster.shards;
     directory_ = sys_.spawn(directory, options);
     watch(directory_);
+    start_monitor();
     if (config_.node.roles.manager)
       if (auto code = start_manager())
         return code;
@@ -129,8 +148,10 @@ public:
     if (!port)
       return exit_code::unusable;
     listening_ = {config_.node.listen.host, *port};
+    auto managers = find_managers();
+    self_->send(monitor_, node_place{card(), managers});
     if (config_.node.roles.worker)
-      start_worker();
+      start_worker(managers);
     log::info("node {} (incarnation {}) serves on {}", config_.node.id,
               start_.incarnation, to_string(listening_));
     if (start_.ready)
@@ -151,6 +172,7 @@ public:
     };
     stopping_ = true;
     down(worker_);
+    down(monitor_);
     down(link_);
     down(directory_);
     down(manager_);
@@ -196,7 +218,7 @@ private:
     options.groups = group_limits(member.value());
     if (!config_.cluster.managers.empty())
       start_peers(member.value(), opened.value().at(cluster_group));
-    group_contacts contacts{directory_, peers_, {}};
+    group_contacts contacts{directory_, peers_, {}, monitor_};
     manager_ = sys_.spawn(manager, std::move(options), std::move(contacts),
                           std::move(opened.value()));
     watch(manager_);
@@ -210,6 +232,9 @@ private:
     x.follow.stop_grace = config_.task.term_grace + std::chrono::seconds{5};
     x.follow.history.keep = config_.ended_kept();
     x.accept.max_payload_bytes = config_.task.max_payload_bytes;
+    x.observe.cluster = config_.cluster.name;
+    x.observe.limits.limit = config_.keepalive.limit;
+    x.observe.probe = prober(sys_);
     return x;
   }
 
@@ -281,7 +306,87 @@ private:
     return std::nullopt;
   }
 
-  void start_worker() {
+  /// Starts STATE_MONITOR with what an earlier start knew. A view that cannot
+  /// be read is made anew: the managers have all of it.
+  void start_monitor() {
+    state_monitor_options options;
+    options.cluster = config_.cluster.name;
+    options.start = {config_.node.id, start_.incarnation};
+    options.limits.limit = config_.keepalive.limit;
+    options.over = [this] {
+      failure_ = exit_code::gave_up;
+      ::kill(::getpid(), SIGTERM);
+    };
+    if (auto view = open_view()) {
+      if (auto saved = view->load())
+        options.saved = std::move(saved.value());
+      options.saver
+        = sys_.spawn<caf::detached>(cluster_view_saver, std::move(view));
+    }
+    // Nothing may make it mute for long: it would be taken for silent.
+    monitor_ = sys_.spawn<caf::detached>(state_monitor, std::move(options));
+    watch(monitor_);
+    self_->send(directory_, local_state_monitor_actor{monitor_});
+  }
+
+  std::shared_ptr<cluster_view> open_view() const {
+    auto dir = config_.data.dir / "view";
+    auto opened = cluster_view::open(dir);
+    auto readable = opened && opened.value()->load();
+    if (!readable) {
+      log::warn("the view of the cluster in {} cannot be read and is made anew",
+                dir.string());
+      opened = error{ec::corrupt_store, ""};
+      std::error_code err;
+      std::filesystem::remove_all(dir, err);
+      opened = cluster_view::open(dir);
+    }
+    if (!opened) {
+      log::warn("this node will know no others after a restart: {}",
+                to_string(opened.error()));
+      return nullptr;
+    }
+    return std::move(opened.value());
+  }
+
+  proto::NodeCard card() const {
+    char host[256] = {};
+    ::gethostname(host, sizeof(host) - 1);
+    auto address = listening_;
+    if (address.host == "0.0.0.0" || address.host == "::")
+      address.host = host;
+    proto::NodeCard x;
+    x.set_address(to_string(address));
+    x.set_manager(config_.node.roles.manager);
+    x.set_worker(config_.node.roles.worker);
+    if (config_.node.roles.worker) {
+      for (auto& label : label_list(config_))
+        x.add_labels(label);
+      x.set_slots(config_.worker.slots);
+    }
+    x.set_host(host);
+    x.set_pid(static_cast<uint64_t>(::getpid()));
+    return x;
+  }
+
+  manager_contacts find_managers() {
+    manager_contacts managers;
+    if (peers_) {
+      managers.link = peers_;
+    } else if (config_.worker.managers.empty()) {
+      managers.local = directory_;
+    } else {
+      worker_link_options dial;
+      dial.managers = config_.worker.managers;
+      link_ = sys_.spawn(worker_link, dial,
+                         net::spawn_middleman(sys_, dial.patience));
+      watch(link_);
+      managers.link = link_;
+    }
+    return managers;
+  }
+
+  void start_worker(const manager_contacts& managers) {
     executor_options options;
     options.node = config_.node.id;
     options.incarnation = start_.incarnation;
@@ -298,20 +403,7 @@ private:
       watch(launcher_);
       options.starters.emplace("exec", exec_starter(sys_, commands()));
     }
-    executor_managers managers;
-    if (peers_) {
-      managers.link = peers_;
-    } else if (config_.worker.managers.empty()) {
-      managers.local = directory_;
-    } else {
-      worker_link_options dial;
-      dial.managers = config_.worker.managers;
-      link_ = sys_.spawn(worker_link, dial,
-                         net::spawn_middleman(sys_, dial.patience));
-      watch(link_);
-      managers.link = link_;
-    }
-    worker_ = sys_.spawn(worker_node, std::move(options), std::move(managers));
+    worker_ = sys_.spawn(worker_node, std::move(options), managers);
     watch(worker_);
   }
 
@@ -338,6 +430,7 @@ private:
   manager_actor manager_;
   launcher_actor launcher_;
   worker_link_actor link_;
+  node_monitor_actor monitor_;
   worker_node_actor worker_;
 };
 

@@ -48,7 +48,7 @@ void peer_links_state::add_peer(const std::string& whom,
   if (options.node < whom) {
     to.middleman = options.make_dialler();
     middlemen->push_back(to.middleman);
-    self->send(self, caf::connect_atom::value, whom);
+    self->send(self, atom::dial::value, whom);
   }
 }
 
@@ -154,8 +154,9 @@ void peer_links_state::on_lead(const group_lead& x) {
   tell_leaders();
 }
 
-caf::result<directory_actor> peer_links_state::on_connect(uint32_t shard) {
-  auto lead = leads.find(shard_group(shard));
+caf::result<directory_actor>
+peer_links_state::on_connect(const std::string& group) {
+  auto lead = leads.find(group);
   if (lead != leads.end() && lead->second.leader == options.member)
     return directory_actor{directory};
   for (auto& [whom, x] : peers)
@@ -340,7 +341,7 @@ void peer_links_state::dial_later(const std::string& whom,
                                   std::chrono::milliseconds pause) {
   auto to = peers.find(whom);
   if (to != peers.end() && to->second.middleman)
-    self->delayed_send(self, pause, caf::connect_atom::value, whom);
+    self->delayed_send(self, pause, atom::dial::value, whom);
 }
 
 std::optional<founding> peer_links_state::how_to_begin() const {
@@ -397,8 +398,8 @@ peer_links(peer_links_impl::stateful_pointer<peer_links_state> self,
       caf::anon_send_exit(x, caf::exit_reason::kill);
   });
   return {
-    [self](caf::connect_atom, uint32_t shard) {
-      return self->state.on_connect(shard);
+    [self](caf::connect_atom, const std::string& group) {
+      return self->state.on_connect(group);
     },
     [self](const proto::ManagerHello& x, const caf::strong_actor_ptr& from,
            const peer_actors& replicas) {
@@ -410,9 +411,7 @@ peer_links(peer_links_impl::stateful_pointer<peer_links_state> self,
     [self](const group_lead& x) { self->state.on_lead(x); },
     [self](atom::reachable) { return self->state.on_reachable(); },
     [self](atom::found) { return self->state.on_found(); },
-    [self](caf::connect_atom, const std::string& whom) {
-      self->state.on_dial(whom);
-    },
+    [self](atom::dial, const std::string& whom) { self->state.on_dial(whom); },
   };
 }
 

@@ -43,7 +43,7 @@ using peer_links_actor = worker_link_actor::extend<
 
 /// PEER_LINKS with its messages to itself.
 using peer_links_impl
-  = peer_links_actor::extend<caf::reacts_to<caf::connect_atom, std::string>,
+  = peer_links_actor::extend<caf::reacts_to<atom::dial, std::string>,
                              caf::reacts_to<atom::tick>>;
 
 /// What PEER_LINKS is told when it starts.
@@ -107,8 +107,8 @@ struct peer_links_state {
 
   void on_lead(const group_lead& x);
 
-  /// Returns the DIRECTORY of the manager that leads a shard.
-  caf::result<directory_actor> on_connect(uint32_t shard);
+  /// Returns the DIRECTORY of the manager that leads a group.
+  caf::result<directory_actor> on_connect(const std::string& group);
 
   caf::result<founding> on_found();
 

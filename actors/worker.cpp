@@ -71,7 +71,7 @@ void worker_node_state::on_down(const caf::down_msg& x) {
 
 worker_node_actor::behavior_type
 worker_node(worker_node_actor::stateful_pointer<worker_node_state> self,
-            executor_options options, executor_managers managers) {
+            executor_options options, manager_contacts managers) {
   options.pool = std::make_shared<slot_pool>(options.slots);
   self->state.options = std::move(options);
   self->state.managers = std::move(managers);

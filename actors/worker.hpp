@@ -46,7 +46,7 @@ struct worker_node_state {
 
   executor_options options;
 
-  executor_managers managers;
+  manager_contacts managers;
 
   /// By shard.
   std::vector<executor_actor> executors;
@@ -66,6 +66,6 @@ struct worker_node_state {
 /// @param managers Where they find the managers.
 worker_node_actor::behavior_type
 worker_node(worker_node_actor::stateful_pointer<worker_node_state> self,
-            executor_options options, executor_managers managers);
+            executor_options options, manager_contacts managers);
 
 } // namespace coppice

@@ -21,22 +21,22 @@ constexpr auto slack = std::chrono::milliseconds{500};
 
 } // namespace
 
-caf::result<directory_actor> worker_link_state::dial(uint32_t shard) {
+caf::result<directory_actor> worker_link_state::dial(const std::string& group) {
   auto promise = self->make_response_promise<directory_actor>();
-  dial_next(promise, shard, options.managers.size() - 1);
+  dial_next(promise, group, options.managers.size() - 1);
   return promise;
 }
 
 void worker_link_state::dial_next(
-  caf::typed_response_promise<directory_actor> promise, uint32_t shard,
-  size_t left) {
-  auto& turn = turns[shard];
+  caf::typed_response_promise<directory_actor> promise,
+  const std::string& group, size_t left) {
+  auto& turn = turns[group];
   auto address = options.managers[turn];
   // Also if it answers: who asks again does so because it does not lead.
   turn = (turn + 1) % options.managers.size();
-  auto failed = [this, promise, shard, left](const caf::error& err) mutable {
+  auto failed = [this, promise, group, left](const caf::error& err) mutable {
     if (left > 0)
-      dial_next(promise, shard, left - 1);
+      dial_next(promise, group, left - 1);
     else
       promise.deliver(err);
   };
@@ -76,8 +76,8 @@ worker_link(worker_link_actor::stateful_pointer<worker_link_state> self,
   self->attach_functor(
     [middleman] { caf::anon_send_exit(middleman, caf::exit_reason::kill); });
   return {
-    [self](caf::connect_atom, uint32_t shard) {
-      return self->state.dial(shard);
+    [self](caf::connect_atom, const std::string& group) {
+      return self->state.dial(group);
     },
   };
 }

@@ -25,9 +25,17 @@ namespace coppice {
 /// The WORKER_LINK of a node: finds managers.
 using worker_link_actor = caf::typed_actor<
   // Dials the managers in turn, beginning behind the one that answered last for
-  // the same shard. Returns the first that answers, or why the last one did
+  // the same group. Returns the first that answers, or why the last one did
   // not. CAF keeps one connection to each, whoever asks for it.
-  caf::replies_to<caf::connect_atom, uint32_t>::with<directory_actor>>;
+  caf::replies_to<caf::connect_atom, std::string>::with<directory_actor>>;
+
+/// Where a node finds its managers: one of them.
+struct manager_contacts {
+  /// In this process; may come later, as a message.
+  directory_actor local;
+  /// Elsewhere.
+  worker_link_actor link;
+};
 
 /// What WORKER_LINK is told when it starts.
 struct worker_link_options {
@@ -45,13 +53,13 @@ struct worker_link_state {
 
   // -- handlers ---------------------------------------------------------------
 
-  caf::result<directory_actor> dial(uint32_t shard);
+  caf::result<directory_actor> dial(const std::string& group);
 
   // -- parts of the handlers --------------------------------------------------
 
   /// Dials the next manager; *left* more may be tried after it.
   void dial_next(caf::typed_response_promise<directory_actor> promise,
-                 uint32_t shard, size_t left);
+                 const std::string& group, size_t left);
 
   // -- member variables -------------------------------------------------------
 
@@ -63,8 +71,8 @@ struct worker_link_state {
 
   caf::io::middleman_actor middleman;
 
-  /// Whose turn it is, by shard.
-  std::map<uint32_t, size_t> turns;
+  /// Whose turn it is, by group.
+  std::map<std::string, size_t> turns;
 };
 
 /// Dials the managers of a worker. Never blocks: *middleman* does.

@@ -113,6 +113,8 @@ struct node_config {
   struct keepalive_section {
     /// How often a worker renews its leases and reports progress.
     ms interval{1'000};
+    /// A node that was silent for so long is down.
+    ms limit{3'000};
   };
 
   struct raft_section {
@@ -134,6 +136,8 @@ struct node_config {
   };
 
   struct cluster_section {
+    /// 1 to 64 of `A-Za-z0-9._-`.
+    std::string name = "coppice";
     /// All managers that found the cluster together, this one among them.
     /// Empty: this one alone.
     std::vector<manager_address> managers;

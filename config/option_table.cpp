@@ -153,6 +153,11 @@ void add_task(std::vector<option>& xs) {
      "How often a worker renews its leases and reports progress; at most half"
      " of lease.duration."},
     {10ms, 10min}, [](auto& x) -> auto& { return x.keepalive.interval; }));
+  xs.push_back(duration(
+    {"keepalive.limit",
+     "A node that was silent for this long is down. The managers' setting"
+     " counts; nodes give five signs of life in it."},
+    {300ms, 1h}, [](auto& x) -> auto& { return x.keepalive.limit; }));
 }
 
 void add_raft(std::vector<option>& xs) {
@@ -172,6 +177,13 @@ void add_raft(std::vector<option>& xs) {
 }
 
 void add_cluster(std::vector<option>& xs) {
+  xs.push_back(make(
+    {"cluster.name",
+     "The name of the cluster, the same on all of its nodes: nodes of another"
+     " one are refused."},
+    "NAME", "1 to 64 characters of A-Z a-z 0-9 . _ -",
+    [](auto& x) -> auto& { return x.cluster.name; }, parse_name,
+    [](const std::string& x) { return x; }));
   xs.push_back(make(
     {"cluster.managers",
      "All managers that found the cluster together, as NAME=HOST:PORT with"

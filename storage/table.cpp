@@ -47,6 +47,8 @@ const char* to_string(table x) noexcept {
       return "manager";
     case table::shard:
       return "shard";
+    case table::node_list:
+      return "node_list";
   }
   return "unknown";
 }

@@ -33,11 +33,12 @@ enum class table : uint8_t {
   checkpoint_chunk,
   manager,
   shard,
+  node_list,
 };
 
 /// How many tables there are.
 /// @relates table
-inline constexpr size_t table_count = 20;
+inline constexpr size_t table_count = 21;
 
 /// @relates table
 inline constexpr size_t to_index(table x) noexcept {

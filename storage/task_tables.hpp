@@ -236,13 +236,13 @@ void put_shard(table_view& view, const proto::ShardRow& x);
 // -- nodes and kinds ----------------------------------------------------------
 
 /// What most rules need to know of a node, without its row.
-struct node_entry {
+struct node_registration {
   uint32_t number = 0;
   uint64_t incarnation = 0;
 };
 
-std::optional<node_entry> find_node(const table_view& view,
-                                    std::string_view name);
+std::optional<node_registration> find_node(const table_view& view,
+                                           std::string_view name);
 
 std::optional<proto::NodeRow> get_node(const table_view& view, uint32_t number);
 

@@ -78,11 +78,9 @@ int connect_one(const addrinfo& x, clock::time_point deadline, int& err) {
   return -1;
 }
 
-} // namespace
-
-result<int> tcp_dial(const std::string& host, uint16_t port,
-                     std::chrono::milliseconds deadline) {
-  auto end = clock::now() + deadline;
+/// Finds the addresses of *host*.
+/// @returns 0, or the number of the resolver's error.
+int resolve(const std::string& host, uint16_t port, addresses& out) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -90,17 +88,46 @@ result<int> tcp_dial(const std::string& host, uint16_t port,
   addrinfo* found = nullptr;
   auto rc
     = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
-  if (rc != 0)
+  out.reset(found);
+  return rc;
+}
+
+} // namespace
+
+result<int> tcp_dial(const std::string& host, uint16_t port,
+                     std::chrono::milliseconds deadline) {
+  auto end = clock::now() + deadline;
+  addresses found{nullptr, &::freeaddrinfo};
+  if (auto rc = resolve(host, port, found); rc != 0)
     return error{ec::unreachable,
                  "cannot resolve " + host + ": " + ::gai_strerror(rc)};
-  addresses owner{found, &::freeaddrinfo};
   auto err = 0;
-  for (auto* x = found; x != nullptr; x = x->ai_next)
+  for (auto* x = found.get(); x != nullptr; x = x->ai_next)
     if (auto fd = connect_one(*x, end, err); fd >= 0)
       return fd;
   return error{ec::unreachable, "cannot connect to " + host + ":"
                                   + std::to_string(port) + ": "
                                   + std::system_category().message(err)};
+}
+
+probe_result tcp_probe(const std::string& host, uint16_t port,
+                       std::chrono::milliseconds deadline) {
+  auto end = clock::now() + deadline;
+  addresses found{nullptr, &::freeaddrinfo};
+  if (resolve(host, port, found) != 0)
+    return probe_result::unreachable;
+  // All that a name stands for must agree that nobody is there.
+  auto result = probe_result::refused;
+  for (auto* x = found.get(); x != nullptr; x = x->ai_next) {
+    auto err = 0;
+    if (auto fd = connect_one(*x, end, err); fd >= 0) {
+      ::close(fd);
+      return probe_result::reached;
+    }
+    if (err != ECONNREFUSED)
+      result = probe_result::unreachable;
+  }
+  return result;
 }
 
 } // namespace coppice::net

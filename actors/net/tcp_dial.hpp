@@ -18,4 +18,18 @@ namespace coppice::net {
 result<int> tcp_dial(const std::string& host, uint16_t port,
                      std::chrono::milliseconds deadline);
 
+/// What an attempt to connect says of who should listen there.
+enum class probe_result : uint8_t {
+  /// Somebody accepts connections, or at least the kernel does for him.
+  reached,
+  /// The machine is there, and nobody listens.
+  refused,
+  /// Nothing answers, or the address makes no sense.
+  unreachable,
+};
+
+/// Connects to *host* as `tcp_dial` does, and hangs up.
+probe_result tcp_probe(const std::string& host, uint16_t port,
+                       std::chrono::milliseconds deadline);
+
 } // namespace coppice::net

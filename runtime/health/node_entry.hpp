@@ -55,6 +55,8 @@ struct node_entry {
   std::string card;
   /// When it changed last.
   list_version changed;
+  /// The same as Unix time in milliseconds, for people.
+  int64_t changed_ms = 0;
 
   bool operator==(const node_entry&) const = default;
 };

@@ -35,13 +35,14 @@ std::optional<node_entry> registered(const node_entry* row,
                                      const std::string& card) {
   if (admit(row, start) != admission::fresh)
     return std::nullopt;
-  return node_entry{start, node_state::healthy, down_cause::none, card, {}};
+  return node_entry{start, node_state::healthy, down_cause::none, card, {}, 0};
 }
 
 std::optional<node_entry> left(const node_entry* row, const worker_key& start) {
   if (!is_start(row, start) || row->state == node_state::left)
     return std::nullopt;
-  return node_entry{start, node_state::left, down_cause::none, row->card, {}};
+  return node_entry{start, node_state::left, down_cause::none, row->card, {},
+                    0};
 }
 
 std::optional<node_entry> down(const node_entry* row, const worker_key& start,
@@ -50,14 +51,14 @@ std::optional<node_entry> down(const node_entry* row, const worker_key& start,
     return std::nullopt;
   if (row->state == node_state::down && row->cause >= cause)
     return std::nullopt;
-  return node_entry{start, node_state::down, cause, row->card, {}};
+  return node_entry{start, node_state::down, cause, row->card, {}, 0};
 }
 
 std::optional<node_entry> forgotten(const node_entry* row) {
   if (!row || row->state == node_state::healthy)
     return std::nullopt;
-  return node_entry{
-    row->start, node_state::forgotten, down_cause::none, {}, {}};
+  return node_entry{row->start, node_state::forgotten, down_cause::none, {}, {},
+                    0};
 }
 
 end_proof judge_end(const node_entry& row, const worker_key& holder) {

@@ -55,7 +55,7 @@ void apply_register(context ctx, const proto::RegisterCommand& command,
 void apply_forget(context ctx, const proto::ForgetCommand& command,
                   proto::ForgetOutcome& outcome);
 
-// Of the cluster group only: cluster.cpp.
+// Of the cluster group only: cluster.cpp and nodes.cpp.
 
 void apply_manager(context ctx, const proto::ManagerRow& command,
                    proto::ManagerOutcome& outcome);
@@ -65,6 +65,9 @@ void apply_shard(context ctx, const proto::ShardRow& command,
 
 void apply_product(context ctx, const proto::ProductCommand& command,
                    proto::ProductOutcome& outcome);
+
+void apply_node(context ctx, const proto::NodeCommand& command,
+                proto::NodeOutcome& outcome);
 
 // -- what they share ----------------------------------------------------------
 
@@ -85,7 +88,7 @@ private:
 
   std::string name_;
 
-  std::optional<node_entry> found_;
+  std::optional<node_registration> found_;
 };
 
 /// Leases a waiting task that is in no table of waiting ones any more, and

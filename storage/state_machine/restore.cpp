@@ -4,6 +4,7 @@
 #include "storage/state_machine/restore.hpp"
 
 #include "runtime/task/kind_table.hpp"
+#include "storage/node_list_rows.hpp"
 #include "storage/state_machine/commands.hpp"
 
 #include <algorithm>
@@ -104,6 +105,14 @@ void restoration::begin(table_view& view) {
   gap_ms_ = before == 0 ? 0 : now_ms - before;
   put_state_time_ms(view, now_ms);
   put_lineage(view, terms_.lineage);
+  // Nodes may know changes of the list that came after the backup.
+  if (auto head = get_node_list_head(view); head.version.epoch != 0) {
+    auto seconds = std::max<int64_t>(terms_.now_ms, 0) / 1'000;
+    head.version
+      = {std::max(head.version.epoch + 1, static_cast<uint64_t>(seconds)), 0};
+    head.forgotten = head.version;
+    put_node_list_head(view, head);
+  }
   // No product gets more than one task each microsecond: whatever was given
   // since the backup, or after an earlier restore of it, is below.
   raise_sequences(

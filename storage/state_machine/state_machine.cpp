@@ -44,6 +44,8 @@ void apply_command(context ctx, const proto::Command& command,
       return apply_product(ctx, command.product(), *out.mutable_product());
     case proto::Command::kShard:
       return apply_shard(ctx, command.shard(), *out.mutable_shard());
+    case proto::Command::kNode:
+      return apply_node(ctx, command.node(), *out.mutable_node());
     case proto::Command::KIND_NOT_SET:
       return;
   }

@@ -13,6 +13,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 // What the bodies of `task_tables.hpp` share. For them only.
 
@@ -85,6 +87,20 @@ void for_each_row(const table_view& view, table where, std::string_view prefix,
        row = cursor.next())
     if (!fun(row->first, row->second))
       return;
+}
+
+/// Returns all rows of a table, ordered by key, up to one that is damaged.
+template <class T>
+std::vector<T> get_rows(const table_view& view, table from) {
+  std::vector<T> out;
+  for_each_row(view, from, {},
+               [&](std::string_view key, std::string_view value) {
+                 auto x = decode<T>(view, from, key, value);
+                 if (x)
+                   out.push_back(std::move(*x));
+                 return x.has_value();
+               });
+  return out;
 }
 
 } // namespace coppice::row_codec

@@ -80,20 +80,6 @@ std::optional<std::string> key_of(std::string_view spec) {
                                     : std::nullopt;
 }
 
-/// Returns all rows of a table, ordered by key, up to one that is damaged.
-template <class T>
-std::vector<T> get_rows(const table_view& view, table from) {
-  std::vector<T> out;
-  for_each_row(view, from, {},
-               [&](std::string_view key, std::string_view value) {
-                 auto x = decode<T>(view, from, key, value);
-                 if (x)
-                   out.push_back(std::move(*x));
-                 return x.has_value();
-               });
-  return out;
-}
-
 } // namespace
 
 // -- products -----------------------------------------------------------------
@@ -191,13 +177,13 @@ void erase_key(table_view& view, const task_id& id, std::string_view spec) {
 
 // -- nodes and kinds ----------------------------------------------------------
 
-std::optional<node_entry> find_node(const table_view& view,
+std::optional<node_registration> find_node(const table_view& view,
                                     std::string_view name) {
   auto x = view.get(table::node_name, name);
   if (!x)
     return std::nullopt;
   if (x->size() == sizeof(uint32_t) + sizeof(uint64_t))
-    return node_entry{read_big_endian<uint32_t>(*x, 0),
+    return node_registration{read_big_endian<uint32_t>(*x, 0),
                       read_big_endian<uint64_t>(*x, 4)};
   fail_row(view, table::node_name, name);
   return std::nullopt;

@@ -192,7 +192,7 @@ struct executor_fixture : test_coordinator_fixture<> {
 
   void start() {
     *dead = false;
-    aut = sys.spawn(executor, options, executor_managers{directory, {}});
+    aut = sys.spawn(executor, options, manager_contacts{directory, {}});
     caf::actor_cast<caf::actor>(aut)->attach_functor(
       [flag = dead] { *flag = true; });
     consume_messages();

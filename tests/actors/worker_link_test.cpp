@@ -103,7 +103,8 @@ struct fixture {
   directory_actor dial() {
     directory_actor result;
     self
-      ->request(link, caf::duration{20s}, caf::connect_atom::value, uint32_t{0})
+      ->request(link, caf::duration{20s}, caf::connect_atom::value,
+                std::string{"shard-0"})
       .receive([&](directory_actor& x) { result = std::move(x); },
                [](const caf::error&) {});
     return result;

@@ -1,0 +1,194 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/local_messages.hpp"
+#include "actors/net/tcp_dial.hpp"
+#include "runtime/health/node_list.hpp"
+#include "storage/tables.hpp"
+
+#include <caf/actor_clock.hpp>
+#include <caf/response_promise.hpp>
+#include <caf/result.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace coppice {
+
+/// Somebody tried to connect to a node.
+struct node_probe {
+  worker_key start;
+  net::probe_result result;
+};
+
+/// The INFORMATION_CENTRE with its messages to itself.
+using information_centre_impl = local_information_centre_actor::extend<
+  caf::reacts_to<node_probe>, caf::reacts_to<atom::dial, worker_key>,
+  caf::reacts_to<atom::flush>, caf::reacts_to<atom::tick>>;
+
+/// Tries to connect to *address* elsewhere, and calls *f* with what came of it,
+/// from any thread.
+using node_prober = std::function<void(
+  const std::string& address, std::function<void(net::probe_result)> f)>;
+
+/// What the INFORMATION_CENTRE is told when it starts.
+struct information_centre_options {
+  std::string cluster = "coppice";
+  health_limits limits;
+  brake_limits brake;
+  /// None: nobody is ever proven to be gone.
+  node_prober probe;
+  /// Pauses between tries to connect to a node whose connection was lost; they
+  /// double.
+  std::chrono::milliseconds probe_min{5};
+  std::chrono::milliseconds probe_max{500};
+  /// How many tries may be under way.
+  size_t max_probes = 32;
+  /// About the size of a message with changes of the list.
+  size_t max_part_bytes = size_t{200} << 10;
+};
+
+/// The state of the INFORMATION_CENTRE: who is healthy by what is durable and
+/// by who is silent, see `node_list`; and who is told.
+struct information_centre_state {
+  // -- member types -----------------------------------------------------------
+
+  using time_point = node_list::time_point;
+
+  /// A node that registered with this INFORMATION_CENTRE.
+  struct subscriber {
+    uint64_t incarnation = 0;
+    state_monitor_actor handle;
+  };
+
+  // -- constructors, destructors, and assignment operators --------------------
+
+  explicit information_centre_state(information_centre_impl::pointer selfptr)
+    : self(selfptr) {}
+
+  // -- initialization ---------------------------------------------------------
+
+  result<> init(information_centre_options xs, std::shared_ptr<const tables> db,
+                state_replicator_actor log);
+
+  // -- handlers ---------------------------------------------------------------
+
+  caf::result<proto::RegistrationReply>
+  on_register(const proto::Registration& x, const state_monitor_actor& from);
+
+  proto::KeepAliveAck on_keep_alive(const proto::KeepAlive& x);
+
+  void on_query(const proto::NodeQuery& x);
+
+  caf::result<proto::LeaveAck> on_leave(const proto::Leave& x);
+
+  proto::Reply on_request(const proto::Request& x) const;
+
+  void on_probe(const node_probe& x);
+
+  void on_dial(const worker_key& x);
+
+  void on_flush();
+
+  void on_tick();
+
+  void on_down(const caf::down_msg& x);
+
+  // -- parts of the handlers --------------------------------------------------
+
+  /// Says why a node must not register, if there is a reason.
+  std::optional<error> refuse(const proto::Registration& x) const;
+
+  /// Returns whether an earlier start of the node seems to live, elsewhere.
+  bool lives_elsewhere(const worker_key& start,
+                       const proto::NodeCard& card) const;
+
+  void subscribe(const worker_key& start, const state_monitor_actor& who);
+
+  /// Proposes a change of the list, takes it over and tells it; calls *f* with
+  /// the error, if there is one.
+  void propose(proto::NodeCommand x,
+               std::function<void(const std::optional<proto::Error>&)> f);
+
+  void declare_down(const worker_key& x, down_cause why);
+
+  /// Sends changes of the list.
+  /// @param asked Of the query; 0: it is an event.
+  template <class F>
+  void for_each_part(const node_changes& x, int64_t asked, F f) const;
+
+  /// Tries to connect to a node until it is heard of, or proven to be gone.
+  void begin_dialling(const worker_key& x);
+
+  /// Finds out whether the node can be reached at all.
+  void verify(const worker_key& x);
+
+  void start_probes();
+
+  time_point now() const {
+    return self->clock().now();
+  }
+
+  // -- member variables -------------------------------------------------------
+
+  static constexpr const char* name = "information_centre";
+
+  information_centre_impl::pointer self;
+
+  information_centre_options options;
+
+  state_replicator_actor replicator;
+
+  std::optional<node_list> list;
+
+  /// The version up to which subscribers were told.
+  list_version told;
+
+  bool flush_scheduled = false;
+
+  std::map<std::string, subscriber> subscribers; ///< By node.
+
+  /// The nodes of the subscribers, for the end of a connection.
+  std::map<caf::actor_addr, std::string> nodes;
+
+  /// Nodes that accepted a connection at the address that they name. Of others
+  /// a refusal proves nothing: the address may be wrong.
+  std::set<worker_key> reached;
+
+  /// Nodes that are connected to until they are heard of or refuse, with the
+  /// pause before the next try.
+  std::map<worker_key, std::chrono::milliseconds> dials;
+
+  /// Those that wait for their turn.
+  std::deque<worker_key> probes;
+
+  size_t probes_under_way = 0;
+
+  bool braked = false;
+};
+
+/// Watches the nodes of the cluster; lives while this manager leads the cluster
+/// group.
+/// @param self The actor itself.
+/// @param options Limits.
+/// @param store The tables that *replicator* writes.
+/// @param replicator Where changes of the list are proposed.
+information_centre_impl::behavior_type information_centre(
+  information_centre_impl::stateful_pointer<information_centre_state> self,
+  information_centre_options options, std::shared_ptr<const tables> store,
+  state_replicator_actor replicator);
+
+} // namespace coppice
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::node_probe)
