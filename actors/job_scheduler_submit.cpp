@@ -5,10 +5,7 @@
 
 #include "actors/job_scheduler.hpp"
 #include "actors/replies.hpp"
-#include "runtime/log.hpp"
 #include "runtime/task/spec_check.hpp"
-#include "storage/task_query.hpp"
-#include "storage/task_tables.hpp"
 
 #include <algorithm>
 #include <utility>
