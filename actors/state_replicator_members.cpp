@@ -221,7 +221,7 @@ state_replicator_state::refuse_removal(const std::string& x) const {
     return error{ec::not_found,
                  "there is no manager '" + x + "'; the managers are " + names};
   }
-  if (x == options.node && alone())
+  if (x == options.node && member->alone())
     return error{ec::invalid_argument,
                  "manager " + x + " is the only one that votes"};
   return std::nullopt;
