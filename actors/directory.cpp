@@ -6,6 +6,7 @@
 #include "actors/replies.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
+#include "runtime/task/request_rules.hpp"
 
 #include <chrono>
 #include <iterator>
@@ -54,6 +55,8 @@ caf::result<proto::Reply> directory_state::on_request(proto::Request& x) {
     self->delayed_send(self, stop_delay, atom::retire::value);
     return reply;
   }
+  if (auto checked = check_request(x); !checked)
+    return refusal(checked.error());
   auto promise = self->make_response_promise<proto::Reply>();
   auto answer = [promise](proto::Reply& reply) mutable {
     promise.deliver(std::move(reply));
