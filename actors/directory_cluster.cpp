@@ -116,6 +116,7 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
       return f(reply);
     }
   }
+  auto lost = when_lost(x, f);
   self->request(to.replicator, caf::infinite, atom::barrier::value)
     .then(
       [this, x, f](const proto::Outcome& barrier) {
@@ -123,10 +124,7 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
                                          : products(x.products());
         f(reply);
       },
-      [f](const caf::error& err) {
-        auto reply = refusal(to_error(unknown_outcome(err)));
-        f(reply);
-      });
+      lost);
 }
 
 proto::Reply directory_state::backup_groups() const {

@@ -23,6 +23,10 @@ inline constexpr uint32_t max_page_tasks = 1'000;
 /// @returns `ec::invalid_argument` if it has more than `max_request_tasks`.
 result<> check_request(const proto::Request& x);
 
+/// Returns whether *x* changes nothing. Whoever got no answer to it may be told
+/// that nobody leads, and ask somebody else.
+bool changes_nothing(const proto::Request& x);
+
 /// Returns how many tasks the answer to *x* has at most.
 uint32_t page_limit(const proto::ListRequest& x);
 

@@ -5,6 +5,7 @@
 
 #include <caf/test/unit_test.hpp>
 
+#include <set>
 #include <string>
 
 using namespace coppice;
@@ -42,4 +43,19 @@ CAF_TEST(a page has what was asked for within limits) {
     x.set_limit(asked);
     CAF_CHECK_EQUAL(page_limit(x), got);
   }
+}
+
+CAF_TEST(what changes something is known) {
+  std::set<std::string> changing;
+  auto* kinds = proto::Request::descriptor()->FindOneofByName("kind");
+  for (auto i = 0; i < kinds->field_count(); ++i) {
+    proto::Request x;
+    x.GetReflection()->MutableMessage(&x, kinds->field(i));
+    if (!changes_nothing(x))
+      changing.insert(kinds->field(i)->name());
+  }
+  std::set<std::string> expected{"submit", "cancel",  "retry",
+                                 "stop",   "manager", "bind"};
+  CAF_CHECK_EQUAL(changing, expected);
+  CAF_CHECK(!changes_nothing({}));
 }
