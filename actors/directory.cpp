@@ -6,6 +6,7 @@
 #include "actors/replies.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
+#include "runtime/task/request_rules.hpp"
 
 #include <chrono>
 #include <iterator>
@@ -20,26 +21,12 @@ constexpr auto hello_timeout = std::chrono::seconds{30};
 
 constexpr auto stop_delay = std::chrono::milliseconds{100};
 
-constexpr auto lost_change
+constexpr auto leader_lost_in_a_change
   = "the manager that leads cannot be reached any more, or leads no more; "
     "whether the request took effect is unknown";
 
-constexpr auto lost_read
+constexpr auto leader_lost
   = "the manager that leads cannot be reached any more, or leads no more";
-
-/// Returns whether *x* changes something.
-bool changes(const proto::Request& x) {
-  switch (x.kind_case()) {
-    case proto::Request::kSubmit:
-    case proto::Request::kCancel:
-    case proto::Request::kRetry:
-    case proto::Request::kManager:
-    case proto::Request::kBind:
-      return true;
-    default:
-      return false;
-  }
-}
 
 } // namespace
 
@@ -54,6 +41,8 @@ caf::result<proto::Reply> directory_state::on_request(proto::Request& x) {
     self->delayed_send(self, stop_delay, atom::retire::value);
     return reply;
   }
+  if (auto checked = check_request(x); !checked)
+    return refusal(checked.error());
   auto promise = self->make_response_promise<proto::Reply>();
   auto answer = [promise](proto::Reply& reply) mutable {
     promise.deliver(std::move(reply));
@@ -174,8 +163,9 @@ void directory_state::on_leader(leader_address& x) {
   }
   // It may answer late or never; who asked asks again, where that is safe.
   for (auto& asked : open) {
-    auto reply = asked.changes ? refusal(ec::deadline_exceeded, lost_change)
-                               : refusal(ec::not_leader, lost_read);
+    auto reply = asked.harmless
+                   ? refusal(ec::not_leader, leader_lost)
+                   : refusal(ec::deadline_exceeded, leader_lost_in_a_change);
     asked.answer(reply);
   }
 }
@@ -198,6 +188,15 @@ proto::Reply directory_state::not_leader(const std::string& group) const {
                      "half of them can be reached");
 }
 
+directory_state::error_handler
+directory_state::when_lost(const proto::Request& x, reply_handler f) {
+  return [harmless = changes_nothing(x), f = std::move(f)](auto& why) {
+    auto said = harmless ? lost_read(why) : unknown_outcome(why);
+    auto reply = refusal(to_error(said));
+    f(reply);
+  };
+}
+
 void directory_state::ask(const std::string& group, proto::Request x,
                           reply_handler f) {
   auto lead = leads.find(group);
@@ -217,18 +216,15 @@ void directory_state::ask_other(const leader_address& to, proto::Request x,
   x.set_group(to.group);
   auto number = ++last_question;
   questions.emplace(number, question{to.group, to.directory.address(),
-                                     changes(x), std::move(f)});
+                                     changes_nothing(x), std::move(f)});
   auto settle = [this, number](proto::Reply& reply) {
     auto open = questions.extract(number);
     if (!open.empty())
       open.mapped().answer(reply);
   };
+  auto lost = when_lost(x, settle);
   self->request(to.directory, answer_timeout, std::move(x))
-    .then([settle](proto::Reply& reply) { settle(reply); },
-          [settle](const caf::error& err) {
-            auto reply = refusal(to_error(unknown_outcome(err)));
-            settle(reply);
-          });
+    .then([settle](proto::Reply& reply) { settle(reply); }, lost);
 }
 
 void directory_state::ask_here(const lead_info& to, proto::Request x,
@@ -252,10 +248,7 @@ void directory_state::ask_here(const lead_info& to, proto::Request x,
 
 void directory_state::read_here(const std::string& group, proto::Request x,
                                 reply_handler f) {
-  auto failed = [f](const caf::error& err) {
-    auto reply = refusal(to_error(unknown_outcome(err)));
-    f(reply);
-  };
+  auto lost = when_lost(x, f);
   auto proven = [this, group, f, x](const proto::Outcome& barrier) mutable {
     auto& lead = leads[group];
     if (barrier.has_error() || !lead.tracker) {
@@ -268,7 +261,7 @@ void directory_state::read_here(const std::string& group, proto::Request x,
     }
   };
   self->request(leads[group].replicator, answer_timeout, atom::barrier::value)
-    .then(proven, failed);
+    .then(proven, lost);
 }
 
 // -- directory ----------------------------------------------------------------

@@ -57,12 +57,14 @@ struct directory_state {
 
   using reply_handler = std::function<void(proto::Reply&)>;
 
+  using error_handler = std::function<void(const caf::error&)>;
+
   /// A question to another manager.
   struct question {
     std::string group;
     caf::actor_addr whom;
-    /// It changes something.
-    bool changes = false;
+    /// It changes nothing.
+    bool harmless = false;
     /// Called once.
     reply_handler answer;
   };
@@ -115,15 +117,16 @@ struct directory_state {
   /// Asks whoever knows, with what was acknowledged before in its tables.
   void read_here(const std::string& group, proto::Request x, reply_handler f);
 
+  /// Returns what to do if the answer to *x* is lost: *f* is told that it has
+  /// to be asked again, or, of a change, that nobody knows.
+  static error_handler when_lost(const proto::Request& x, reply_handler f);
+
   /// Passes *x* to an actor of this manager.
   template <class Handle>
   void deliver(const Handle& to, proto::Request x, reply_handler f) {
+    auto lost = when_lost(x, f);
     self->request(to, answer_timeout, std::move(x))
-      .then([f](proto::Reply& reply) { f(reply); },
-            [f](const caf::error& err) {
-              auto reply = refusal(to_error(unknown_outcome(err)));
-              f(reply);
-            });
+      .then([f](proto::Reply& reply) { f(reply); }, lost);
   }
 
   // -- parts: the cluster group (directory_cluster.cpp) -----------------------

@@ -119,6 +119,7 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
       return f(reply);
     }
   }
+  auto lost = when_lost(x, f);
   self->request(to.replicator, caf::infinite, atom::barrier::value)
     .then(
       [this, x, f](const proto::Outcome& barrier) {
@@ -126,10 +127,7 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
                                          : products(x.products());
         f(reply);
       },
-      [f](const caf::error& err) {
-        auto reply = refusal(to_error(unknown_outcome(err)));
-        f(reply);
-      });
+      lost);
 }
 
 void directory_state::list_nodes(const reply_handler& f) {

@@ -7,20 +7,14 @@
 #include "actors/replies.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/spelling.hpp"
+#include "runtime/task/request_rules.hpp"
 #include "storage/task_tables.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace coppice {
 
 namespace {
-
-/// The most tasks in one request.
-constexpr size_t max_ids = 1'000;
-
-constexpr uint32_t default_limit = 100;
-constexpr uint32_t max_limit = 1'000;
 
 using product_map = std::map<uint32_t, proto::ProductRow>;
 
@@ -116,10 +110,6 @@ void directory_state::route_named(const std::string& named, proto::Request& x,
 
 void directory_state::route_ids(proto::Request& x, const reply_handler& f) {
   auto ids = ids_of(x);
-  if (ids.size() > max_ids) {
-    auto reply = refusal(ec::invalid_argument, "at most 1000 tasks at once");
-    return f(reply);
-  }
   product_map known;
   proto::Request wanted;
   auto& missing = *wanted.mutable_products();
@@ -200,8 +190,7 @@ void directory_state::ask_all(
 }
 
 void directory_state::route_list(proto::Request& x, const reply_handler& f) {
-  auto asked = x.list().limit();
-  auto limit = std::min(asked == 0 ? default_limit : asked, max_limit);
+  auto limit = page_limit(x.list());
   x.mutable_list()->set_limit(limit);
   auto merge = [limit](std::vector<proto::Reply> answers) {
     return merge_lists(std::move(answers), limit);

@@ -16,9 +16,6 @@ namespace coppice {
 
 namespace {
 
-/// The most specs in one submit.
-constexpr int max_submit = 1'000;
-
 /// A submit that was passed on so often gives up: somebody binds its products
 /// faster than it can follow.
 constexpr int max_visits = 100;
@@ -116,12 +113,6 @@ struct directory_state::submission {
 };
 
 void directory_state::submit(proto::SubmitRequest& x, const reply_handler& f) {
-  if (x.specs_size() > max_submit) {
-    auto reply = refusal(ec::invalid_argument,
-                         "a submit carries at most 1000 tasks, this one has "
-                           + std::to_string(x.specs_size()));
-    return f(reply);
-  }
   auto all = std::make_shared<submission>();
   all->then = f;
   all->request = std::move(x);

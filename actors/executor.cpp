@@ -42,7 +42,7 @@ void executor_state::init(executor_options xs, manager_contacts ms_) {
   rng.seed(options.seed != 0 ? options.seed : std::random_device{}());
   paths.data_dir = options.data_dir;
   retire_attempt_folders(paths);
-  inherited = take_last_words(paths.data_dir);
+  inherited = read_last_words(paths.data_dir);
   files = options.threads ? self->spawn<caf::detached>(executor_files, paths)
                           : self->spawn(executor_files, paths);
   starters = options.starters;

@@ -151,6 +151,7 @@ void executor_state::on_welcome(const proto::Welcome& x,
     return;
   }
   inherited.clear();
+  forget_last_words(paths.data_dir);
   link.state = phase::connected;
   link.scheduler = scheduler;
   link.tracker = tracker;

@@ -5,10 +5,7 @@
 
 #include "actors/job_scheduler.hpp"
 #include "actors/replies.hpp"
-#include "runtime/log.hpp"
 #include "runtime/task/spec_check.hpp"
-#include "storage/task_query.hpp"
-#include "storage/task_tables.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -16,9 +13,6 @@
 namespace coppice {
 
 namespace {
-
-/// The most specs in one submit.
-constexpr int max_submit = 1'000;
 
 /// Specs of one submit are packed into commands of about this size.
 constexpr size_t max_part_bytes = size_t{128} << 10;
@@ -47,10 +41,6 @@ struct job_scheduler_state::submission {
 
 caf::result<proto::Reply>
 job_scheduler_state::submit(proto::SubmitRequest& request) {
-  if (request.specs_size() > max_submit)
-    return refusal(ec::invalid_argument,
-                   "a submit carries at most 1000 tasks, this one has "
-                     + std::to_string(request.specs_size()));
   auto batch = std::make_shared<submission>();
   batch->reply.mutable_submit(); // Also the answer to no specs at all.
   product_routes products;

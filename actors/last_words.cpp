@@ -47,7 +47,7 @@ void leave_last_words(const fs::path& data_dir, const last_words& xs) {
               xs.size(), file.string());
 }
 
-last_words take_last_words(const fs::path& data_dir) {
+last_words read_last_words(const fs::path& data_dir) {
   auto file = data_dir / file_name;
   proto::Hello words;
   std::ifstream in{file, std::ios::binary};
@@ -55,9 +55,12 @@ last_words take_last_words(const fs::path& data_dir) {
     log::warn("executor cannot read {}", file.string());
     words.Clear();
   }
-  std::error_code err;
-  fs::remove(file, err);
   return {words.finishes().begin(), words.finishes().end()};
+}
+
+void forget_last_words(const fs::path& data_dir) {
+  std::error_code ignored;
+  fs::remove(data_dir / file_name, ignored);
 }
 
 } // namespace coppice

@@ -20,7 +20,12 @@ using last_words = std::vector<proto::FinishCommand::Item>;
 void leave_last_words(const std::filesystem::path& data_dir,
                       const last_words& xs);
 
-/// Returns what an earlier incarnation has left, and removes it.
-last_words take_last_words(const std::filesystem::path& data_dir);
+/// Returns what an earlier incarnation has left. It stays there: who dies
+/// before a manager knows it has to leave it to the next one.
+last_words read_last_words(const std::filesystem::path& data_dir);
+
+/// Removes what was left: a manager knows it. Said once more it would be
+/// refused, as the end of an attempt that is over.
+void forget_last_words(const std::filesystem::path& data_dir);
 
 } // namespace coppice

@@ -11,6 +11,15 @@
 
 namespace coppice {
 
+namespace {
+
+std::string say_silence(const caf::error& why) {
+  return why == caf::sec::request_timeout ? "the log did not answer in time"
+                                          : "the log is starting again";
+}
+
+} // namespace
+
 void set_error(proto::Error& out, const error& x) {
   out.set_code(static_cast<uint32_t>(x.code));
   out.set_message(x.message);
@@ -32,12 +41,16 @@ proto::Reply refusal(ec code, std::string message) {
 
 proto::Error unknown_outcome(const caf::error& why) {
   proto::Error result;
-  auto late = why == caf::sec::request_timeout;
-  set_error(result, {ec::deadline_exceeded,
-                     std::string{"whether this took effect is not known: the "
-                                 "log "}
-                       + (late ? "did not answer in time" : "is starting again")
-                       + "; ask again, with the same idempotency key"});
+  set_error(result,
+            {ec::deadline_exceeded,
+             "whether this took effect is not known: " + say_silence(why)
+               + "; ask again, with the same idempotency key"});
+  return result;
+}
+
+proto::Error lost_read(const caf::error& why) {
+  proto::Error result;
+  set_error(result, {ec::not_leader, say_silence(why) + "; ask again"});
   return result;
 }
 

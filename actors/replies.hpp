@@ -29,6 +29,9 @@ proto::Reply refusal(ec code, std::string message);
 /// Says that nobody knows whether a proposal took effect.
 proto::Error unknown_outcome(const caf::error& why);
 
+/// Says that what changes nothing was not answered: it has to be asked again.
+proto::Error lost_read(const caf::error& why);
+
 /// Returns the time of day, Unix time in milliseconds.
 int64_t wall_clock_ms();
 

@@ -151,7 +151,7 @@ void state_replicator_state::on_flush() {
   // member that is alone needs no disk to prove that it leads.
   if (!failing)
     propose_waiting();
-  if (!failing || alone())
+  if (!failing || member->alone())
     propose_barriers();
   if (!failing)
     end_turn();
@@ -225,7 +225,7 @@ void state_replicator_state::propose_barriers() {
   auto xs = std::exchange(waiting_barriers, {});
   if (!member->ready_to_lead())
     return answer(xs, refused({ec::not_leader, "this manager does not lead"}));
-  if (alone())
+  if (member->alone())
     return answer(xs, {});
   // Any entry will do that was proposed after the question.
   auto last = log_position{member->last_index(), member->term()};
@@ -238,14 +238,6 @@ void state_replicator_state::propose_barriers() {
     last = proposed.value();
   }
   barriers.push_back({last, std::move(xs)});
-}
-
-bool state_replicator_state::alone() const {
-  auto members = member->members();
-  if (!members)
-    return false;
-  auto& xs = members.value();
-  return xs.size() == 1 && xs[0] == member_record{options.raft.id, true};
 }
 
 void state_replicator_state::send_out(peer_message&& x) {
@@ -373,7 +365,7 @@ void state_replicator_state::answer_barriers(uint64_t applied) {
 
 void state_replicator_state::tell_listener() {
   auto now = lead_change{member->term(), member->leader(),
-                         member->ready_to_lead(), alone()};
+                         member->ready_to_lead(), member->alone()};
   if (!listener)
     return;
   if (std::exchange(roster_changed, false))

@@ -159,10 +159,6 @@ struct state_replicator_state {
   /// Lets whoever waits for a barrier wait for the end of this turn's entries.
   void propose_barriers();
 
-  /// Whether the group has no other member: then this one leads as long as it
-  /// lives.
-  bool alone() const;
-
   void schedule_flush();
 
   /// Sends *x* to another member, if it can be reached.

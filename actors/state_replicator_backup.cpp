@@ -56,7 +56,7 @@ state_replicator_state::on_backup(const proto::BackupRequest& x) {
                                            : begin_backup());
       },
       [reply_to](const caf::error& err) mutable {
-        reply_to.deliver(refusal(to_error(unknown_outcome(err))));
+        reply_to.deliver(refusal(to_error(lost_read(err))));
       });
   return reply_to;
 }

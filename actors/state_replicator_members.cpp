@@ -40,24 +40,16 @@ proto::Manager& add_manager(proto::ManagersReply& out, uint64_t member) {
 // -- the roster ---------------------------------------------------------------
 
 std::vector<proto::ManagerRow> state_replicator_state::roster() const {
-  auto result = options.managers;
   if (!is_cluster())
-    return result;
+    return options.managers;
+  manager_sources known{options.managers, {}};
   auto read = store->read([&](const table_view& view, uint64_t) {
-    for (auto& row : get_managers(view)) {
-      auto known = std::find_if(result.begin(), result.end(), [&](auto& x) {
-        return x.name() == row.name();
-      });
-      if (known == result.end())
-        result.push_back(std::move(row));
-      else
-        known->set_removed(row.removed());
-    }
+    known.stored = get_managers(view);
   });
   if (!read)
     log::error("{} cannot read the managers: {}", options.group,
                read.error().message);
-  return result;
+  return known_managers(std::move(known));
 }
 
 void state_replicator_state::note_roster(const proto::Entry& x) {
@@ -229,7 +221,7 @@ state_replicator_state::refuse_removal(const std::string& x) const {
     return error{ec::not_found,
                  "there is no manager '" + x + "'; the managers are " + names};
   }
-  if (x == options.node && alone())
+  if (x == options.node && member->alone())
     return error{ec::invalid_argument,
                  "manager " + x + " is the only one that votes"};
   return std::nullopt;

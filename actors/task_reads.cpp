@@ -9,17 +9,8 @@
 
 namespace coppice {
 
-namespace {
-
-/// The most tasks in one request.
-constexpr int max_ids = 1'000;
-
-} // namespace
-
 result<std::vector<task_id>>
 parse_ids(const google::protobuf::RepeatedPtrField<std::string>& texts) {
-  if (texts.size() > max_ids)
-    return error{ec::invalid_argument, "at most 1000 tasks at once"};
   std::vector<task_id> ids;
   for (auto& text : texts) {
     auto id = parse_task_id(text);

@@ -18,7 +18,7 @@
 namespace coppice {
 
 /// Parses the ids of a request.
-/// @returns `invalid_argument` if one is none, or if they are too many.
+/// @returns `invalid_argument` if one is none.
 result<std::vector<task_id>>
 parse_ids(const google::protobuf::RepeatedPtrField<std::string>& texts);
 

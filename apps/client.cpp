@@ -40,33 +40,16 @@ bool arrived(std::future<T>& x, time_point deadline) {
   return x.wait_until(deadline) == std::future_status::ready;
 }
 
-/// Returns whether nobody knows what became of *x* because the log starts again
-/// or another manager leads: asking again finds out. What is asked of a worker
-/// may go on without an answer.
-bool doubt_is_passing(const proto::Request& x) {
-  switch (x.kind_case()) {
-    case proto::Request::kSubmit:
-    case proto::Request::kCancel:
-    case proto::Request::kBind:
-    case proto::Request::kGet:
-    case proto::Request::kList:
-    case proto::Request::kExplain:
-    case proto::Request::kNodes:
-    case proto::Request::kManagers:
-    case proto::Request::kProducts:
-    case proto::Request::kShards:
-      return true;
-    default:
-      return false;
-  }
-}
-
 /// Returns whether *x*, said of *request*, may be over in a moment.
 bool is_passing(const proto::Error& x, const proto::Request& request) {
   auto code = static_cast<ec>(x.code());
   if (code == ec::not_leader || code == ec::overloaded)
     return true;
-  return code == ec::deadline_exceeded && doubt_is_passing(request);
+  // The log starts again: nobody knows whether it happened, and asking again
+  // finds out.
+  return code == ec::deadline_exceeded
+         && (request.has_submit() || request.has_cancel()
+             || request.has_bind());
 }
 
 /// Returns what is wrong with *x* if that may be over in a moment.

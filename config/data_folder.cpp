@@ -16,6 +16,8 @@
 #include <limits>
 #include <optional>
 #include <random>
+#include <set>
+#include <string>
 
 namespace coppice {
 
@@ -86,20 +88,6 @@ bool is_of_restore(const std::string& name) {
          || name == std::string{member_file} + ".tmp";
 }
 
-result<> check_contents(const fs::path& dir) {
-  std::error_code err;
-  for (fs::directory_iterator i{dir, err}, end; !err && i != end;
-       i.increment(err)) {
-    if (!is_of_creation(i->path().filename().string()))
-      return refuse(ec::conflict, dir,
-                    "has files in it and is no data folder of Coppice: it has"
-                    " no file VERSION");
-  }
-  if (err)
-    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
-  return ok();
-}
-
 result<> check_version(const fs::path& file) {
   auto version = read_number(file);
   if (!version || *version == 0)
@@ -117,34 +105,42 @@ result<> check_version(const fs::path& file) {
   return ok();
 }
 
-/// Returns whether *dir* is there; an error if it is something else than a
-/// folder, or cannot be read.
-result<bool> is_folder(const fs::path& dir) {
+/// Returns the names of what is in *dir*, none if it is not there; an error if
+/// it is something else than a folder, or cannot be read.
+result<std::set<std::string>> names_in(const fs::path& dir) {
+  std::set<std::string> names;
   std::error_code err;
   auto type = fs::status(dir, err).type();
-  if (type == fs::file_type::none)
-    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
-  if (type != fs::file_type::directory && type != fs::file_type::not_found)
+  if (type == fs::file_type::not_found)
+    return names;
+  if (type != fs::file_type::none && type != fs::file_type::directory)
     return refuse(ec::conflict, dir, "is not a folder");
-  return type == fs::file_type::directory;
+  for (fs::directory_iterator i{dir, err}, end; !err && i != end;
+       i.increment(err))
+    names.insert(i->path().filename().string());
+  if (err)
+    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
+  return names;
 }
 
 } // namespace
 
 result<> check_data_folder(const fs::path& dir) {
-  auto there = is_folder(dir);
-  if (!there)
-    return there.as_failure();
-  if (!there.value())
-    return ok();
-  std::error_code err;
-  if (fs::exists(dir / restoring_folder, err))
+  auto names = names_in(dir);
+  if (!names)
+    return names.as_failure();
+  if (names.value().contains(restoring_folder))
     return refuse(ec::conflict, dir,
                   "has a restore in it that was not finished: restore again, "
                   "or remove the folder");
-  auto version = dir / version_file;
-  return fs::exists(version, err) ? check_version(version)
-                                  : check_contents(dir);
+  if (names.value().contains(version_file))
+    return check_version(dir / version_file);
+  for (auto& name : names.value())
+    if (!is_of_creation(name))
+      return refuse(ec::conflict, dir,
+                    "has files in it and is no data folder of Coppice: it has"
+                    " no file VERSION");
+  return ok();
 }
 
 result<> create_data_folder(const fs::path& dir) {
@@ -208,24 +204,16 @@ result<uint64_t> next_incarnation(const fs::path& dir,
 // -- restore ------------------------------------------------------------------
 
 result<> check_restorable(const fs::path& dir) {
-  auto there = is_folder(dir);
-  if (!there)
-    return there.as_failure();
-  if (!there.value())
-    return ok();
-  std::error_code err;
-  for (fs::directory_iterator i{dir, err}, end; !err && i != end;
-       i.increment(err)) {
-    auto name = i->path().filename().string();
+  auto names = names_in(dir);
+  if (!names)
+    return names.as_failure();
+  for (auto& name : names.value())
     if (!is_of_creation(name) && !is_of_restore(name))
       return refuse(ec::conflict, dir,
                     "has '" + name
                       + "' in it, and a backup is restored to an empty folder: "
                         "stop the node if it runs, and move the folder away or "
                         "choose another data.dir");
-  }
-  if (err)
-    return refuse(ec::system_failure, dir, "cannot be read: " + err.message());
   return ok();
 }
 

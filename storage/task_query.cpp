@@ -4,6 +4,7 @@
 #include "storage/task_query.hpp"
 
 #include "runtime/task/kind_table.hpp"
+#include "runtime/task/request_rules.hpp"
 #include "storage/task_tables.hpp"
 
 #include <algorithm>
@@ -15,9 +16,6 @@ namespace {
 
 /// The most rows that one list looks at: readers must be short.
 constexpr size_t max_rows = 5'000;
-
-constexpr uint32_t default_limit = 100;
-constexpr uint32_t max_limit = 1'000;
 
 /// Describes the attempt that a lease started and that has not ended.
 proto::Attempt open_attempt(const table_view& view, const proto::TaskRow& row) {
@@ -136,8 +134,7 @@ void list_tasks(const table_view& view, const proto::ListRequest& what,
       return;
     product = *number;
   }
-  auto limit
-    = std::min(what.limit() == 0 ? default_limit : what.limit(), max_limit);
+  auto limit = page_limit(what);
   size_t rows = 0;
   for_each_task(
     view, after, product, [&](const task_id& id, const proto::TaskRow& row) {

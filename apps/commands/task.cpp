@@ -4,6 +4,7 @@
 #include "apps/commands/command_list.hpp"
 #include "apps/commands/json.hpp"
 #include "apps/commands/render.hpp"
+#include "runtime/task/request_rules.hpp"
 
 #include <algorithm>
 #include <span>
@@ -18,9 +19,6 @@ namespace {
 void declare(po::options_description& x) {
   x.add_options()("json", "print one JSON object a line")("stale", stale_help);
 }
-
-/// The most that a node takes in one request.
-constexpr size_t most_ids = 1'000;
 
 struct wanted {
   bool json = false;
@@ -57,7 +55,7 @@ exit_code show(context& ctx, const std::vector<std::string>& ids, wanted how) {
   auto result = exit_code::success;
   const char* gap = "";
   for (std::span<const std::string> left{ids}; !left.empty();) {
-    auto n = std::min(left.size(), most_ids);
+    auto n = std::min(left.size(), max_request_tasks);
     auto code = show_some(ctx, left.first(n), how, gap);
     if (code == exit_code::no_cluster)
       return code;

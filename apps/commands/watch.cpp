@@ -7,6 +7,7 @@
 #include "apps/commands/live_frame.hpp"
 #include "apps/commands/text.hpp"
 #include "apps/commands/watch_board.hpp"
+#include "runtime/task/request_rules.hpp"
 
 #include <algorithm>
 #include <set>
@@ -24,9 +25,6 @@ constexpr auto shortest_pause = milliseconds{200};
 
 /// A look at very many tasks takes its time: then this many times longer.
 constexpr int pause_per_look = 4;
-
-/// The most that a node takes in one request.
-constexpr size_t most_ids = 1'000;
 
 /// The most failures that are told one by one.
 constexpr size_t most_failures = 10;
@@ -113,8 +111,8 @@ private:
 
   exit_code look() {
     auto ids = board_.unfinished();
-    for (size_t i = 0; i < ids.size(); i += most_ids) {
-      auto end = std::min(ids.size(), i + most_ids);
+    for (size_t i = 0; i < ids.size(); i += max_request_tasks) {
+      auto end = std::min(ids.size(), i + max_request_tasks);
       if (auto code = look_at({ids.begin() + static_cast<ptrdiff_t>(i),
                                ids.begin() + static_cast<ptrdiff_t>(end)});
           code != exit_code::success)
@@ -157,7 +155,7 @@ exit_code find_unfinished(context& ctx, std::vector<std::string>& ids) {
     auto* list = request.mutable_list();
     for (auto state : {proto::WAITING, proto::LEASED, proto::RUNNING})
       list->add_states(state);
-    list->set_limit(most_ids);
+    list->set_limit(max_page_tasks);
     list->set_after(after);
     proto::Reply reply;
     auto code = exit_code::success;

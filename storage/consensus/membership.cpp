@@ -4,6 +4,7 @@
 #include "storage/consensus/membership.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace coppice {
 
@@ -89,6 +90,19 @@ uint32_t manager_tag(std::string_view name) noexcept {
   for (auto byte : name)
     x = (x ^ static_cast<unsigned char>(byte)) * 0x01000193;
   return x == 0 ? 1 : x;
+}
+
+std::vector<proto::ManagerRow> known_managers(manager_sources x) {
+  auto result = std::move(x.configured);
+  for (auto& row : x.stored) {
+    auto known = std::find_if(result.begin(), result.end(),
+                              [&](auto& y) { return y.name() == row.name(); });
+    if (known == result.end())
+      result.push_back(std::move(row));
+    else
+      known->set_removed(row.removed());
+  }
+  return result;
 }
 
 std::optional<std::vector<member_record>>

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "proto/command.pb.h"
 #include "storage/consensus/configuration.hpp"
 
 #include <cstdint>
@@ -23,6 +24,20 @@ uint32_t manager_tag(std::string_view name) noexcept;
 inline uint32_t tag_of(uint64_t member) noexcept {
   return static_cast<uint32_t>(member >> 32);
 }
+
+/// Who says who the managers are.
+struct manager_sources {
+  /// The config file.
+  std::vector<proto::ManagerRow> configured;
+
+  /// The tables of the cluster group.
+  std::vector<proto::ManagerRow> stored;
+};
+
+/// Returns all managers: those of the config file, at the addresses that it
+/// gives them, and behind them those that only the tables know. Whether one was
+/// removed is for the tables to say.
+std::vector<proto::ManagerRow> known_managers(manager_sources x);
 
 /// What the leader of a group knows of those who could be in it.
 struct membership_facts {

@@ -41,6 +41,7 @@ replica::replica(const replica_options& options, log_store& store,
   configurations_.push_back(base_.configuration);
   std::move(image.configurations.begin(), image.configurations.end(),
             std::back_inserter(configurations_));
+  lone_configuration_ = encode_members({{options.id, true}}).value();
 }
 
 result<replica> replica::start(const replica_options& options, log_store& store,

@@ -227,6 +227,10 @@ public:
   /// if this member has not been taken in yet.
   result<std::vector<member_record>> members() const;
 
+  /// Returns whether this member votes and the group has no other one: then it
+  /// leads as long as it lives. Cheap, unlike `members`.
+  bool alone() const;
+
   /// Returns up to where member *id* is known to have this leader's log; 0 if
   /// that is unknown.
   uint64_t match_index(uint64_t id) const {
@@ -303,6 +307,9 @@ private:
 
   /// The one in force at the base, and all after it.
   std::vector<configuration_record> configurations_;
+
+  /// What a configuration looks like that has this member only.
+  std::string lone_configuration_;
 
   // What the disk has, and what it lacks.
 

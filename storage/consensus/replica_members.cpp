@@ -87,4 +87,8 @@ result<std::vector<member_record>> replica::members() const {
   return decode_members(newest.data);
 }
 
+bool replica::alone() const {
+  return configurations_.back().data == lone_configuration_;
+}
+
 } // namespace coppice

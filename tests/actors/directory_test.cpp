@@ -71,6 +71,53 @@ CAF_TEST(a worker that nobody can register is told that it is not known) {
                   number(ec::deadline_exceeded));
 }
 
+CAF_TEST(a read that is lost with who leads is to be asked again) {
+  start();
+  auto id = submit();
+  proto::Request get;
+  get.mutable_get()->add_ids(id);
+  proto::Request explain;
+  explain.mutable_explain()->set_id(id);
+  proto::Request nodes;
+  nodes.mutable_nodes();
+  proto::Request log;
+  log.mutable_log()->set_id(id);
+  auto check_reads = [&] {
+    for (auto* x : {&get, &nodes, &log})
+      CAF_CHECK_EQUAL(ask(*x).error().code(), number(ec::not_leader));
+  };
+  self->send_exit(tracker, caf::exit_reason::kill);
+  consume_messages();
+  check_reads();
+  CAF_CHECK(!ask(explain).has_error()); // It needs the scheduler only.
+  // Of a change nobody knows whether it happened.
+  CAF_CHECK_EQUAL(cancel(id).error().code(), number(ec::deadline_exceeded));
+  self->send_exit(replicator, caf::exit_reason::kill);
+  consume_messages();
+  check_reads();
+  CAF_CHECK_EQUAL(ask(explain).error().code(), number(ec::not_leader));
+}
+
+CAF_TEST(so it is with the cluster group) {
+  start();
+  self->send_exit(cluster, caf::exit_reason::kill);
+  consume_messages();
+  proto::Request products;
+  products.mutable_products();
+  proto::Request managers;
+  managers.mutable_managers();
+  proto::Request backup;
+  backup.mutable_backup()->set_group(cluster_group);
+  for (auto* x : {&products, &managers, &backup})
+    CAF_CHECK_EQUAL(ask(*x).error().code(), number(ec::not_leader));
+  proto::Request bind;
+  bind.mutable_bind()->set_product("bank");
+  proto::Request remove;
+  remove.mutable_manager()->set_remove("m2");
+  for (auto* x : {&bind, &remove})
+    CAF_CHECK_EQUAL(ask(*x).error().code(), number(ec::deadline_exceeded));
+}
+
 CAF_TEST(a node that is no manager says who is) {
   start_worker_node();
   auto reply = ask(submission(noop()));

@@ -207,9 +207,23 @@ CAF_TEST(what no manager acknowledged is left to the next start) {
   script->welcome.clear_error();
   self->send(aut, directory);
   consume_messages();
+  CAF_CHECK(read_last_words(folder.path()).empty());
   self->send(aut, directory);
   consume_messages();
   CAF_CHECK_EQUAL(script->hellos.back().finishes_size(), 0);
+}
+
+CAF_TEST(a node that crashes before it is welcomed loses no last words) {
+  proto::FinishCommand::Item end;
+  end.set_attempt(7);
+  leave_last_words(folder.path(), {end});
+  script->welcome.mutable_error()->set_message("not now");
+  start();
+  self->send_exit(aut, caf::exit_reason::kill);
+  consume_messages();
+  CAF_REQUIRE(!is_alive());
+  start();
+  CAF_CHECK_EQUAL(script->hellos.back().finishes_size(), 1);
 }
 
 CAF_TEST(what an unwelcome node was left it leaves again) {
@@ -221,7 +235,7 @@ CAF_TEST(what an unwelcome node was left it leaves again) {
   self->send_exit(aut, caf::exit_reason::user_shutdown);
   pass(5s);
   CAF_REQUIRE(!is_alive());
-  CAF_CHECK_EQUAL(take_last_words(folder.path()).size(), 1u);
+  CAF_CHECK_EQUAL(read_last_words(folder.path()).size(), 1u);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -157,6 +157,8 @@ CAF_TEST(more than a thousand ids are refused) {
   for (auto i = 0; i < 1'001; ++i)
     x.mutable_cancel()->add_ids("1.1.1");
   CAF_CHECK_EQUAL(ask(x).error().code(), number(ec::invalid_argument));
+  x.set_group(shard_group(0)); // As another manager would pass it on.
+  CAF_CHECK_EQUAL(ask(x).error().code(), number(ec::invalid_argument));
 }
 
 CAF_TEST(a request without a kind is refused) {

@@ -74,6 +74,25 @@ struct fixture {
 
 } // namespace
 
+CAF_TEST(a config file says where managers are and tables who is removed) {
+  auto manager = [](const char* name, const char* address, bool removed) {
+    proto::ManagerRow x;
+    x.set_name(name);
+    x.set_address(address);
+    x.set_removed(removed);
+    return x;
+  };
+  manager_sources sources;
+  sources.configured = {manager("a", "a:1", false), manager("b", "b:1", true),
+                        manager("c", "c:1", false)};
+  sources.stored = {manager("b", "old:1", false), manager("c", "c:1", true),
+                    manager("d", "d:1", false)};
+  std::string all;
+  for (auto& x : known_managers(sources))
+    all += x.name() + "=" + x.address() + (x.removed() ? " removed, " : ", ");
+  CAF_CHECK_EQUAL(all, "a=a:1, b=b:1, c=c:1 removed, d=d:1, ");
+}
+
 CAF_TEST_FIXTURE_SCOPE(membership_tests, fixture)
 
 CAF_TEST(nothing changes while everybody is there or only away) {

@@ -184,6 +184,18 @@ CAF_TEST(a committed configuration amid other entries stays) {
   CAF_CHECK(asked_for_votes() == (std::set<uint64_t>{2, 3, 4}));
 }
 
+CAF_TEST(a member is alone if the newest configuration says so) {
+  CAF_CHECK(!aut->alone());
+  append(2, {2, {1, 1}, 0, {op(2, "a"), voters(2, {1})}});
+  CAF_CHECK(aut->alone());
+  // It is undone with its entry, and another one takes its place.
+  append(3, {3, {2, 2}, 0, {voters(3, {2})}});
+  CAF_CHECK(!aut->alone());
+  finish();
+  start({});
+  CAF_CHECK(!aut->alone());
+}
+
 CAF_TEST(a trimmed follower takes entries that begin before its log) {
   options.trailing_entries = 0;
   start({});

@@ -74,6 +74,7 @@ CAF_TEST_FIXTURE_SCOPE(replica_tests, fixture)
 
 CAF_TEST(a single voter leads after its first turn) {
   CAF_REQUIRE(start());
+  CAF_CHECK(aut->alone());
   CAF_CHECK(!aut->ready_to_lead());
   auto x = finish();
   CAF_REQUIRE(x);
