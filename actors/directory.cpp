@@ -94,6 +94,9 @@ directory_state::on_hello(proto::Hello& x, worker_actor& from) {
                   "node " + x.node() + " speaks protocol "
                     + std::to_string(x.protocol()) + ", node " + options.node
                     + " speaks " + std::to_string(protocol_version));
+  if (x.cluster() != options.cluster)
+    return refuse(ec::invalid_argument,
+                  other_cluster(options.cluster, x.node(), x.cluster()));
   auto group = shard_group(x.shard());
   auto lead = leads.find(group);
   if (lead == leads.end() || !lead->second.tracker)

@@ -143,7 +143,8 @@ void directory_state::list_nodes(const reply_handler& f) {
   ask(cluster_group, wanted, [this, wanted, finish](proto::Reply& reply) {
     if (!reply.has_error() || !monitor)
       return finish(std::move(reply));
-    auto why = "No information centre answers: " + reply.error().message();
+    auto why
+      = "No information centre answers: " + reply.error().message() + ".";
     deliver(monitor, wanted, [why, finish](proto::Reply& own) {
       own.mutable_nodes()->add_notes(why);
       finish(std::move(own));

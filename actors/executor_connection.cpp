@@ -102,6 +102,7 @@ void executor_state::greet(directory_actor x) {
   self->monitor(link.directory);
   proto::Hello hello;
   hello.set_node(options.node);
+  hello.set_cluster(options.cluster);
   hello.set_incarnation(options.incarnation);
   hello.set_protocol(protocol_version);
   hello.set_connection(link.epoch);

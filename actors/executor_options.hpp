@@ -30,6 +30,8 @@ struct executor_options {
 
   std::string node;
   uint64_t incarnation = 0;
+  /// `cluster.name`.
+  std::string cluster;
   /// `key=value` each.
   std::vector<std::string> labels;
   uint32_t slots = 1;

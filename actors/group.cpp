@@ -133,6 +133,10 @@ void group_state::begin_to_lead() {
                                             store, replicator, lead.tracker);
   if (facts)
     self->send(lead.tracker, *facts);
+  if (!contacts.monitor)
+    return;
+  self->send(contacts.monitor, caf::actor_cast<node_listener>(lead.tracker));
+  self->send(contacts.monitor, caf::actor_cast<node_listener>(lead.scheduler));
 }
 
 void group_state::cease_to_lead() {

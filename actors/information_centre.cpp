@@ -84,9 +84,7 @@ std::optional<error>
 information_centre_state::refuse(const proto::Registration& x) const {
   if (x.cluster() != options.cluster)
     return error{ec::invalid_argument,
-                 "this is cluster '" + options.cluster + "', and node "
-                   + x.node() + " is of cluster '" + x.cluster()
-                   + "': see cluster.name in their config files"};
+                 other_cluster(options.cluster, x.node(), x.cluster())};
   if (x.protocol() != protocol_version)
     return error{ec::protocol_violation,
                  "node " + x.node() + " speaks protocol "

@@ -134,7 +134,22 @@ void job_scheduler_state::refresh_offer(const worker_key& key) {
   if (i == workers.end())
     return;
   auto& w = i->second;
-  queue.offer(key, w.kinds, w.labels, w.credit.available());
+  auto gone = down.find(key.node);
+  if (gone != down.end() && gone->second == key.incarnation)
+    queue.withdraw(key);
+  else
+    queue.offer(key, w.kinds, w.labels, w.credit.available());
+}
+
+void job_scheduler_state::on_nodes(const node_news& x) {
+  for (auto& row : *x.rows) {
+    if (row.state == node_state::down)
+      down[row.start.node] = row.start.incarnation;
+    else
+      down.erase(row.start.node);
+    refresh_offer(row.start);
+  }
+  schedule_dispatch();
 }
 
 void job_scheduler_state::on_down(const caf::down_msg& x) {
@@ -320,6 +335,7 @@ job_scheduler(job_scheduler_impl::stateful_pointer<job_scheduler_state> self,
       self->state.on_pull(x, from);
     },
     [self](const ready_queues& xs) { self->state.on_ready(xs); },
+    [self](const node_news& x) { self->state.on_nodes(x); },
     [self](atom::dispatch) { self->state.on_dispatch(); },
   };
 }

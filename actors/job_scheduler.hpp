@@ -108,6 +108,9 @@ struct job_scheduler_state {
 
   void on_ready(const ready_queues& xs);
 
+  /// Gives nothing to nodes that are down, though they may be connected.
+  void on_nodes(const node_news& x);
+
   void on_dispatch();
 
   void on_down(const caf::down_msg& x);
@@ -178,6 +181,9 @@ struct job_scheduler_state {
 
   /// Number of a class by kind and label rules, as far as it was seen.
   std::map<std::pair<std::string, std::vector<std::string>>, uint32_t> classes;
+
+  /// The last start of each node that is down.
+  std::map<std::string, uint64_t> down;
 
   bool dispatch_scheduled = false;
 };

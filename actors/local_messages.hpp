@@ -180,15 +180,26 @@ using state_replicator_actor
                        // Shows and changes who the managers are, and who leads.
                        caf::replies_to<proto::Request>::with<proto::Reply>>;
 
+/// From STATE_MONITOR: rows of the list of nodes that are news. At first all of
+/// them.
+struct node_news {
+  std::shared_ptr<const std::vector<node_entry>> rows;
+};
+
+/// Who wants to know which nodes are healthy.
+using node_listener = caf::typed_actor<caf::reacts_to<node_news>>;
+
 /// The JOB_SCHEDULER, as the other actors of the leader see it.
 using local_job_scheduler_actor
-  = job_scheduler_actor::extend<caf::reacts_to<ready_queues>>;
+  = job_scheduler_actor::extend<caf::reacts_to<ready_queues>,
+                                caf::reacts_to<node_news>>;
 
 /// The TASK_TRACKER, as the other actors of the leader see it.
 using local_task_tracker_actor = task_tracker_actor::extend<
   caf::reacts_to<granted_leases>, caf::reacts_to<undelivered_leases>,
   // How it stands with the lead.
   caf::reacts_to<lead_change>, caf::reacts_to<cluster_facts>,
+  caf::reacts_to<node_news>,
   // Told once, when both exist.
   caf::reacts_to<local_job_scheduler_actor>,
   // A worker registers; answered when that is durable.
@@ -201,15 +212,6 @@ using local_information_centre_actor = information_centre_actor::extend<
                   state_monitor_actor>::with<proto::RegistrationReply>,
   // Lists the nodes.
   caf::replies_to<proto::Request>::with<proto::Reply>>;
-
-/// From STATE_MONITOR: rows of the list of nodes that are news. At first all of
-/// them.
-struct node_news {
-  std::shared_ptr<const std::vector<node_entry>> rows;
-};
-
-/// Who wants to know which nodes are healthy.
-using node_listener = caf::typed_actor<caf::reacts_to<node_news>>;
 
 /// The STATE_MONITOR, as the other actors of its node see it.
 using local_state_monitor_actor = state_monitor_actor::extend<

@@ -138,6 +138,7 @@ public:
     options.is_manager = config_.node.roles.manager;
     options.stop = [] { ::kill(::getpid(), SIGTERM); };
     options.shards = config_.cluster.shards;
+    options.cluster = config_.cluster.name;
     directory_ = sys_.spawn(directory, options);
     watch(directory_);
     start_monitor();
@@ -281,6 +282,7 @@ private:
   void start_peers(uint64_t member, const group_storage& cluster) {
     peer_links_options options;
     options.node = config_.node.id;
+    options.cluster = config_.cluster.name;
     options.member = member;
     options.incarnation = start_.incarnation;
     options.blank = cluster.blank();
@@ -390,6 +392,7 @@ private:
     executor_options options;
     options.node = config_.node.id;
     options.incarnation = start_.incarnation;
+    options.cluster = config_.cluster.name;
     options.labels = label_list(config_);
     options.slots = config_.worker.slots;
     options.data_dir = config_.data.dir;

@@ -223,6 +223,7 @@ std::optional<uint64_t> peer_links_state::lineage() const {
 proto::ManagerHello peer_links_state::introduction() const {
   proto::ManagerHello x;
   x.set_node(options.node);
+  x.set_cluster(options.cluster);
   x.set_member(options.member);
   x.set_incarnation(options.incarnation);
   x.set_protocol(protocol_version);
@@ -242,6 +243,9 @@ std::optional<error> peer_links_state::learn(const proto::ManagerHello& x,
   if (i == peers.end())
     return error{ec::invalid_argument,
                  "manager '" + x.node() + "' is not in cluster.managers"};
+  if (x.cluster() != options.cluster)
+    return error{ec::invalid_argument,
+                 other_cluster(options.cluster, x.node(), x.cluster())};
   if (x.protocol() != protocol_version)
     return error{ec::protocol_violation,
                  "manager " + x.node() + " speaks protocol "

@@ -50,6 +50,8 @@ using peer_links_impl
 struct peer_links_options {
   /// This manager.
   std::string node;
+  /// `cluster.name`.
+  std::string cluster;
   uint64_t member = 0;
   uint64_t incarnation = 0;
   /// It has no log of the cluster group.

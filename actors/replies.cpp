@@ -54,6 +54,12 @@ proto::Error lost_read(const caf::error& why) {
   return result;
 }
 
+std::string other_cluster(const std::string& own, const std::string& node,
+                          const std::string& named) {
+  return "this is cluster '" + own + "', and node " + node + " is of cluster '"
+         + named + "': see cluster.name in their config files";
+}
+
 int64_t wall_clock_ms() {
   using namespace std::chrono;
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch())

@@ -32,6 +32,10 @@ proto::Error unknown_outcome(const caf::error& why);
 /// Says that what changes nothing was not answered: it has to be asked again.
 proto::Error lost_read(const caf::error& why);
 
+/// Says that a node belongs elsewhere.
+std::string other_cluster(const std::string& own, const std::string& node,
+                          const std::string& named);
+
 /// Returns the time of day, Unix time in milliseconds.
 int64_t wall_clock_ms();
 

@@ -12,6 +12,7 @@
 #include "runtime/log.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 namespace coppice {
@@ -277,8 +278,9 @@ void state_monitor_state::on_listener(const node_listener& x) {
 
 std::string state_monitor_state::describe_age() const {
   auto age = cache->age(now());
-  return age ? "what it knows of the nodes is " + format_duration(*age) + " old"
-             : "it knows nothing of the nodes";
+  return age ? "what node " + options.start.node + " knows of the others is "
+                 + format_duration(*age) + " old"
+             : "node " + options.start.node + " knows nothing of the others";
 }
 
 proto::Reply state_monitor_state::on_request(const proto::Request& x) const {
@@ -289,8 +291,9 @@ proto::Reply state_monitor_state::on_request(const proto::Request& x) const {
   auto& out = *reply.mutable_nodes();
   for (auto& row : cache->rows())
     describe(row, *out.add_nodes());
-  auto age = cache->age(now());
-  reply.set_age_ms(age ? age->count() : -1);
+  auto age = describe_age();
+  age.front() = static_cast<char>(std::toupper(age.front()));
+  out.add_notes(age + ".");
   return reply;
 }
 

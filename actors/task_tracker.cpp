@@ -4,6 +4,7 @@
 #include "actors/task_tracker.hpp"
 
 #include "actors/replies.hpp"
+#include "runtime/health/node_rules.hpp"
 #include "runtime/log.hpp"
 #include "runtime/task/explain.hpp"
 #include "runtime/task/judgement.hpp"
@@ -166,6 +167,30 @@ void task_tracker_state::on_lead(const lead_change& x) {
   leading = x.ready;
 }
 
+void task_tracker_state::on_nodes(const node_news& x) {
+  std::vector<verdict> lost;
+  auto read = store->read([&](const table_view& view, uint64_t) {
+    for (auto& row : *x.rows) {
+      auto i = holders.lower_bound({row.start.node, 0});
+      for (; i != holders.end() && i->node == row.start.node; ++i) {
+        auto proof = judge_end(row, *i);
+        if (proof == end_proof::none)
+          continue;
+        for (auto& key : book.held_by(*i))
+          if (proof == end_proof::superseded || !is_exclusive(view, key.task))
+            lost.push_back({key, proto::NODE_GONE});
+      }
+    }
+  });
+  if (!read)
+    log::error("{} cannot read what it gives up: {}", options.group,
+               to_string(read.error()));
+  if (!lost.empty())
+    log::warn("{} gives {} attempts up: their nodes are gone", options.group,
+              lost.size());
+  give_up(lost);
+}
+
 void task_tracker_state::on_tick() {
   self->delayed_send(self, options.tick, atom::tick::value);
   expire(book.tick(self->clock().now()));
@@ -274,6 +299,7 @@ task_tracker(task_tracker_impl::stateful_pointer<task_tracker_state> self,
     [self](const undelivered_leases& xs) { self->state.on_undelivered(xs); },
     [self](const lead_change& x) { self->state.on_lead(x); },
     [self](const cluster_facts& x) { self->state.shards = x.shards; },
+    [self](const node_news& x) { self->state.on_nodes(x); },
     [self](local_job_scheduler_actor& x) {
       self->state.scheduler = std::move(x);
     },

@@ -96,6 +96,9 @@ struct task_tracker_state {
 
   void on_lead(const lead_change& x);
 
+  /// Gives up what nodes held that are proven to be gone.
+  void on_nodes(const node_news& x);
+
   void on_tick();
 
   // -- handlers: history (task_tracker_history.cpp) ---------------------------

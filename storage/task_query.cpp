@@ -198,6 +198,13 @@ std::vector<proto::Attempt> attempts_before(const table_view& view,
   return out;
 }
 
+bool is_exclusive(const table_view& view, const task_id& id) {
+  auto row = get_task(view, id);
+  auto task_class = row ? get_class(view, row->task_class()) : std::nullopt;
+  auto kind = task_class ? get_kind(view, task_class->kind()) : std::nullopt;
+  return kind && kind->exclusive();
+}
+
 void describe_node(const proto::NodeRow& row, proto::Node& out) {
   out.set_name(row.name());
   out.set_incarnation(row.incarnation());

@@ -68,4 +68,8 @@ std::vector<proto::Attempt> attempts_before(const table_view& view,
 /// Describes a node, as far as its row knows it.
 void describe_node(const proto::NodeRow& row, proto::Node& out);
 
+/// Returns whether two attempts of a task must never overlap, not even on a
+/// node that is cut off.
+bool is_exclusive(const table_view& view, const task_id& id);
+
 } // namespace coppice

@@ -22,12 +22,13 @@ exit_code show(context& ctx, bool json) {
   auto code = exit_code::success;
   if (!ctx.ask(std::move(request), reply, code))
     return code;
-  auto& nodes = reply.nodes().nodes();
   if (json) {
-    for (auto& x : nodes)
+    for (auto& x : reply.nodes().nodes())
       ctx.out << to_json(x) << "\n";
+    for (auto& note : reply.nodes().notes())
+      ctx.complain(note);
   } else {
-    ctx.out << render_nodes({nodes.begin(), nodes.end()}, now_ms());
+    ctx.out << render_nodes(reply.nodes(), now_ms());
   }
   return code;
 }
@@ -43,12 +44,19 @@ result<action> prepare(const arguments& args) {
 
 const command nodes_command_info{
   .name = "nodes",
-  .brief = "list the nodes that work for the cluster",
+  .brief = "list the nodes of the cluster",
   .synopsis = "[options]",
   .text
-  = "BUSY is the number of attempts a node holds and of its slots, FENCED "
-    "that of\n"
-    "results and checkpoints of old attempts that were refused.\n"
+  = "STATE is healthy, suspect (silent for longer than usual, or its "
+    "connection is\n"
+    "lost), down or left, and SINCE when; what there is to say of a node that "
+    "is not\n"
+    "healthy stands below the list. BUSY is the number of attempts a node "
+    "holds and of\n"
+    "its slots, FENCED that of results and checkpoints of old attempts that "
+    "were\n"
+    "refused. If no manager answers, a node says what it knew last, and how "
+    "old that is.\n"
     "\n"
     "Example: coppice nodes --json\n",
   .declare = declare,

@@ -201,18 +201,48 @@ std::string render_tasks(const std::vector<proto::Task>& xs, unix_ms now) {
                       rows);
 }
 
-std::string render_nodes(const std::vector<proto::Node>& xs, unix_ms now) {
+namespace {
+
+std::string node_state_name(const proto::Node& x) {
+  if (x.suspected())
+    return "suspect";
+  return x.state().empty() ? "unknown" : x.state();
+}
+
+std::string node_roles_of(const proto::Node& x) {
+  std::string result = x.manager() ? "manager" : "";
+  if (x.worker())
+    result += result.empty() ? "worker" : ",worker";
+  return result;
+}
+
+} // namespace
+
+std::string render_nodes(const proto::NodesReply& xs, unix_ms now) {
   std::vector<std::vector<std::string>> rows;
-  for (auto& x : xs)
+  std::string notes;
+  for (auto& x : xs.nodes()) {
+    auto state = node_state_name(x);
     rows.push_back(
-      {x.name(), x.connected() ? "connected" : "gone",
-       std::to_string(x.leased()) + "/" + std::to_string(x.slots()),
-       render_age(x.heard_ms(), now), render_age(x.registered_ms(), now),
-       std::to_string(x.incarnation()), std::to_string(x.fenced()), x.host(),
-       std::to_string(x.pid()), joined(x.labels()), joined(x.kinds())});
-  return render_table({"NODE", "STATE", "BUSY", "HEARD", "SINCE", "INCARNATION",
-                       "FENCED", "HOST", "PID", "LABELS", "KINDS"},
-                      rows);
+      {x.name(), state, render_age(x.changed_ms(), now),
+       render_age(x.heard_ms(), now), node_roles_of(x),
+       x.worker() ? std::to_string(x.leased()) + "/" + std::to_string(x.slots())
+                  : "",
+       std::to_string(x.fenced()), std::to_string(x.incarnation()), x.address(),
+       x.host(), std::to_string(x.pid()), joined(x.labels()),
+       joined(x.kinds())});
+    if (state == "healthy")
+      continue;
+    for (auto& note : x.notes())
+      notes += printable(note) + "\n";
+  }
+  for (auto& note : xs.notes())
+    notes += printable(note) + "\n";
+  return render_table({"NODE", "STATE", "SINCE", "HEARD", "ROLES", "BUSY",
+                       "FENCED", "INCARNATION", "ADDRESS", "HOST", "PID",
+                       "LABELS", "KINDS"},
+                      rows)
+         + notes;
 }
 
 namespace {

@@ -67,7 +67,7 @@ std::string render_shards(const proto::ShardsReply& x);
 std::string render_managers(const proto::ManagersReply& x);
 
 /// Renders the table of `coppice nodes`.
-std::string render_nodes(const std::vector<proto::Node>& xs, unix_ms now);
+std::string render_nodes(const proto::NodesReply& xs, unix_ms now);
 
 /// Renders all that is known of a task, with attempts and spec.
 std::string render_task(const proto::Task& x, unix_ms now);

@@ -66,7 +66,8 @@ item_type judgement(const attempt_key& key, const lease_book::held& x,
       break;
     case proto::NODE_GONE:
       set_error(item, "node_gone",
-                "node '" + x.worker.node + "' has started again");
+                "node '" + x.worker.node
+                  + "' is gone: it has ended, or has started again");
       break;
     default:
       set_error(item, "lease_expired",

@@ -45,7 +45,7 @@ struct fixture : manager_fixture {
   fixture() {
     start();
     other = sys.spawn(other_directory, state);
-    self->send(front, lead_info{shard_group(0), {}, {}, replicator, {}, 2});
+    self->send(front, lead_info{shard_group(0), {}, {}, {}, replicator, {}, 2});
     tell(other);
   }
 

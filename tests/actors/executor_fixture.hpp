@@ -117,6 +117,10 @@ fake_directory(directory_actor::pointer, script_ptr script,
        const peer_actors&) -> caf::result<proto::ManagerHello, peer_actors> {
       return {proto::ManagerHello{}, peer_actors{}};
     },
+    [](const proto::Registration&, const state_monitor_actor&)
+      -> caf::result<proto::RegistrationReply, information_centre_actor> {
+      return {proto::RegistrationReply{}, information_centre_actor{}};
+    },
   };
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/directory.hpp"
+#include "actors/information_centre.hpp"
 #include "actors/job_scheduler.hpp"
 #include "actors/replies.hpp"
 #include "actors/state_replicator.hpp"
@@ -102,13 +103,18 @@ struct manager_fixture : test_coordinator_fixture<> {
     tracker = sys.spawn(task_tracker, tracker_options, store, replicator);
     scheduler = sys.spawn(job_scheduler, scheduler_options, store, replicator,
                           local_task_tracker_actor{tracker});
+    centre
+      = sys.spawn(information_centre, centre_options, cluster_store, cluster);
     auto count = [this] { ++stops; };
     front = sys.spawn(directory,
                       directory_options{"m1", "m1:1", true, count, shards});
-    self->send(front, lead_info{shard_group(0), scheduler, tracker, replicator,
-                                nullptr, 1, true});
     self->send(
-      front, lead_info{cluster_group, {}, {}, cluster, cluster_store, 1, true});
+      front,
+      lead_info{
+        shard_group(0), scheduler, tracker, {}, replicator, nullptr, 1, true});
+    self->send(
+      front, lead_info{
+               cluster_group, {}, {}, centre, cluster, cluster_store, 1, true});
     consume_messages();
   }
 
@@ -118,6 +124,7 @@ struct manager_fixture : test_coordinator_fixture<> {
     end(front);
     end(scheduler);
     end(tracker);
+    end(centre);
     end(replicator);
     end(cluster);
     consume_messages();
@@ -340,10 +347,13 @@ struct manager_fixture : test_coordinator_fixture<> {
   state_replicator_options replicator_options;
   job_scheduler_options scheduler_options;
   task_tracker_options tracker_options;
+  information_centre_options centre_options;
+
   state_replicator_impl replicator;
   state_replicator_impl cluster;
   job_scheduler_impl scheduler;
   task_tracker_impl tracker;
+  information_centre_impl centre;
   local_directory_actor front;
   std::vector<worker_ptr> probes;
   int stops = 0;

@@ -52,6 +52,10 @@ directory_actor::behavior_type fake_directory(directory_actor::pointer self,
       promise.deliver(std::move(answer), peer_actors{state->replica});
       return promise;
     },
+    [](proto::Registration&, state_monitor_actor&)
+      -> caf::result<proto::RegistrationReply, information_centre_actor> {
+      return caf::sec::unexpected_message;
+    },
   };
 }
 
@@ -64,6 +68,9 @@ own_directory(local_directory_actor::pointer self, directory_actor front) {
     },
     [=](proto::ManagerHello& x, caf::strong_actor_ptr& y, peer_actors& z) {
       return self->delegate(front, std::move(x), std::move(y), std::move(z));
+    },
+    [=](proto::Registration& x, state_monitor_actor& y) {
+      return self->delegate(front, std::move(x), std::move(y));
     },
     [](lead_info&) {},
     [](leader_address&) {},

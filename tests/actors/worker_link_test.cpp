@@ -49,6 +49,10 @@ directory_actor::behavior_type fake_directory(directory_actor::pointer, int) {
        const peer_actors&) -> caf::result<proto::ManagerHello, peer_actors> {
       return {proto::ManagerHello{}, peer_actors{}};
     },
+    [](const proto::Registration&, const state_monitor_actor&)
+      -> caf::result<proto::RegistrationReply, information_centre_actor> {
+      return {proto::RegistrationReply{}, information_centre_actor{}};
+    },
   };
 }
 

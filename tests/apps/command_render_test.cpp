@@ -211,8 +211,14 @@ CAF_TEST(where a task stands is one sentence) {
 }
 
 CAF_TEST(the list of nodes shows who is there) {
-  proto::Node x;
+  proto::NodesReply xs;
+  auto& x = *xs.add_nodes();
   x.set_name("n1");
+  x.set_state("healthy");
+  x.set_changed_ms(now - minute);
+  x.set_worker(true);
+  x.set_address("h:1");
+  x.add_notes("n1 is healthy.");
   x.set_connected(true);
   x.set_slots(4);
   x.set_leased(1);
@@ -220,15 +226,30 @@ CAF_TEST(the list of nodes shows who is there) {
   x.add_kinds("noop");
   x.set_host("h");
   x.set_pid(7);
-  x.set_registered_ms(now - minute);
   x.set_heard_ms(now - 300);
   x.set_incarnation(2);
   CAF_CHECK_EQUAL(
-    render_nodes({x}, now),
-    "NODE  STATE      BUSY  HEARD  SINCE  INCARNATION  FENCED  HOST  PID  "
-    "LABELS  KINDS\n"
-    "n1    connected  1/4   0s     1m     2            0       h     7    -    "
-    "   exec,noop\n");
+    render_nodes(xs, now),
+    "NODE  STATE    SINCE  HEARD  ROLES   BUSY  FENCED  INCARNATION  ADDRESS  "
+    "HOST  PID  LABELS  KINDS\n"
+    "n1    healthy  1m     0s     worker  1/4   0       2            h:1      "
+    "h     7    -       exec,noop\n");
+}
+
+CAF_TEST(what there is to say of nodes stands below their list) {
+  proto::NodesReply xs;
+  for (auto* state : {"down", "healthy"}) {
+    auto& x = *xs.add_nodes();
+    x.set_name(state);
+    x.set_state(state);
+    x.add_notes(std::string{"It is "} + state + ".");
+  }
+  xs.mutable_nodes(1)->set_suspected(true);
+  xs.add_notes("The brake holds.");
+  auto text = render_nodes(xs, now);
+  auto notes = text.substr(text.find("It is"));
+  CAF_CHECK_EQUAL(notes, "It is down.\nIt is healthy.\nThe brake holds.\n");
+  CAF_CHECK(text.find("suspect") != std::string::npos);
 }
 
 // -- JSON ---------------------------------------------------------------------
