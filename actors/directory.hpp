@@ -46,7 +46,7 @@ struct directory_options {
   /// `cluster.shards`: how many there are going to be, at least 1.
   uint32_t shards = 1;
   /// `cluster.name`.
-  std::string cluster;
+  std::string cluster{};
 };
 
 /// The state of the DIRECTORY: the handles of whoever answers, here and at the

@@ -99,7 +99,7 @@ information_centre_state::refuse(const proto::Registration& x) const {
         + (row->start == start ? "it has left" : "a later one has registered")};
   auto card = decode_card(x.card());
   if (lives_elsewhere(start, card))
-    return error{ec::not_leader, "a node " + x.node() + " is alive at "
+    return error{ec::overloaded, "a node " + x.node() + " is alive at "
                                    + decode_card(row->card).address()
                                    + ", and this one is at " + card.address()
                                    + ": each node needs a node.id of its own"};

@@ -109,7 +109,7 @@ void state_monitor_state::on_registered(const proto::RegistrationReply& x,
       return options.over();
     }
     return why.code == ec::not_leader ? look_further(why.message)
-                                      : lose(why.message);
+                                      : refused(why.message);
   }
   if (!found)
     return lose("the manager gave no handle");
@@ -134,6 +134,15 @@ void state_monitor_state::lose(const std::string& why) {
     log::warn("{} has no information centre: {}; {}", name, why,
               describe_age());
   self->delayed_send(self, pause, caf::connect_atom::value, number);
+}
+
+void state_monitor_state::refused(const std::string& why) {
+  forget_centre();
+  pauses->after_loss(rng());
+  if (pauses->loss_is_news())
+    log::warn("{} is refused: {}", name, why);
+  self->delayed_send(self, options.refused_pause, caf::connect_atom::value,
+                     number);
 }
 
 void state_monitor_state::look_further(const std::string& why) {

@@ -63,6 +63,8 @@ struct state_monitor_options {
   /// Pauses between vain tries to register; they double.
   std::chrono::milliseconds backoff_min{20};
   std::chrono::milliseconds backoff_max{1'000};
+  /// Pause after a refusal.
+  std::chrono::milliseconds refused_pause{2'000};
   /// How long a manager may take to register this node.
   std::chrono::milliseconds answer_timeout{5'000};
   /// How long it may take to note that the node leaves.
@@ -118,6 +120,9 @@ struct state_monitor_state {
 
   /// Looks for another INFORMATION_CENTRE after a pause.
   void lose(const std::string& why);
+
+  /// Takes note that it was refused, for a reason that may pass.
+  void refused(const std::string& why);
 
   void look_further(const std::string& why);
 

@@ -37,6 +37,10 @@ directory_actor::behavior_type other_directory(directory_actor::pointer self,
        const peer_actors&) -> caf::result<proto::ManagerHello, peer_actors> {
       return {proto::ManagerHello{}, peer_actors{}};
     },
+    [](const proto::Registration&, const state_monitor_actor&)
+      -> caf::result<proto::RegistrationReply, information_centre_actor> {
+      return {proto::RegistrationReply{}, information_centre_actor{}};
+    },
   };
 }
 

@@ -241,8 +241,11 @@ struct manager_fixture : test_coordinator_fixture<> {
     out.set_protocol(protocol_version);
     out.set_slots(4);
     out.set_connection(++x->connection);
-    for (auto& kind : x->kinds)
-      out.add_kinds()->set_name(kind);
+    for (auto& kind : x->kinds) {
+      auto& info = *out.add_kinds();
+      info.set_name(kind);
+      info.set_exclusive(kind == "exclusive");
+    }
     for (auto& label : x->labels)
       out.add_labels(label);
     for (auto& ref : holds)

@@ -1,0 +1,202 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/information_centre.hpp"
+
+#include "runtime/health/node_message.hpp"
+#include "runtime/health/node_rules.hpp"
+#include "tests/actors/health_fixture.hpp"
+
+using namespace coppice;
+using namespace coppice::test;
+using namespace std::chrono_literals;
+
+CAF_TEST_FIXTURE_SCOPE(information_centre_tests, health_fixture)
+
+CAF_TEST(a node registers and is told of the others) {
+  start();
+  auto a = enter("a", 1);
+  CAF_CHECK(!a->said.has_error());
+  CAF_CHECK(a->centre != nullptr);
+  CAF_CHECK_EQUAL(a->said.limit_ms(), 1'000);
+  CAF_CHECK_EQUAL(a->said.interval_ms(), 200);
+  a->parts.clear();
+  enter("b", 1);
+  CAF_REQUIRE_EQUAL(a->parts.size(), 1u);
+  CAF_REQUIRE_EQUAL(a->parts[0].rows_size(), 1);
+  CAF_CHECK_EQUAL(a->parts[0].rows(0).node(), "b");
+  CAF_CHECK_EQUAL(state_of("a"), "healthy");
+  CAF_CHECK_EQUAL(address_of("b"), "b:1");
+}
+
+CAF_TEST(a query is answered with what changed since its version) {
+  start();
+  auto a = enter("a", 1);
+  auto before = from_message(a->parts.back().version());
+  enter("b", 1);
+  a->parts.clear();
+  proto::NodeQuery x;
+  x.set_node("a");
+  x.set_incarnation(1);
+  *x.mutable_version() = to_message(before);
+  x.set_asked(77);
+  self->send(information_centre_actor{centre}, x);
+  consume_messages();
+  CAF_REQUIRE_EQUAL(a->parts.size(), 1u);
+  CAF_CHECK_EQUAL(a->parts[0].asked(), 77);
+  CAF_CHECK(!a->parts[0].whole());
+  CAF_REQUIRE_EQUAL(a->parts[0].rows_size(), 1);
+  CAF_CHECK_EQUAL(a->parts[0].rows(0).node(), "b");
+}
+
+CAF_TEST(a silent node is down and comes back by registering) {
+  start();
+  for (auto node : {"a", "b", "c", "d"})
+    enter(node, 1);
+  pass_alive(800ms, {"b", "c", "d"});
+  CAF_CHECK(look("a").suspected());
+  CAF_CHECK_EQUAL(state_of("a"), "healthy");
+  pass_alive(400ms, {"b", "c", "d"});
+  CAF_CHECK_EQUAL(state_of("a"), "down");
+  CAF_CHECK(keep_alive("a", 1) == admission::fresh);
+  CAF_CHECK(!enter("a", 1)->said.has_error());
+  CAF_CHECK(keep_alive("a", 1) == admission::known);
+  CAF_CHECK_EQUAL(state_of("a"), "healthy");
+}
+
+CAF_TEST(a node whose connection is lost is dialled until it refuses) {
+  start();
+  auto a = enter("a", 1);
+  enter("b", 1);
+  probed.clear();
+  self->send_exit(a->handle, caf::exit_reason::kill);
+  consume_messages();
+  CAF_CHECK_EQUAL(probed.size(), 1u);
+  CAF_CHECK(look("a").suspected());
+  // Its port is still open: it is just about to die.
+  CAF_CHECK_EQUAL(state_of("a"), "healthy");
+  listening["a:1"] = net::probe_result::refused;
+  pass_alive(100ms, {"b"});
+  CAF_CHECK_EQUAL(state_of("a"), "down");
+  auto text = look("a").notes(0);
+  CAF_CHECK(text.find("refused") != std::string::npos);
+}
+
+CAF_TEST(a refusal proves nothing where nobody was ever reached) {
+  start();
+  listening["a:1"] = net::probe_result::refused;
+  auto a = enter("a", 1);
+  enter("b", 1);
+  self->send_exit(a->handle, caf::exit_reason::kill);
+  consume_messages();
+  pass_alive(200ms, {"b"});
+  CAF_CHECK_EQUAL(state_of("a"), "healthy");
+}
+
+CAF_TEST(who does not answer is not dialled for ever) {
+  start();
+  auto a = enter("a", 1);
+  enter("b", 1);
+  listening["a:1"] = net::probe_result::unreachable;
+  self->send_exit(a->handle, caf::exit_reason::kill);
+  consume_messages();
+  pass_alive(1'200ms, {"b"});
+  CAF_CHECK_EQUAL(state_of("a"), "down");
+  probed.clear();
+  pass_alive(5'000ms, {"b"});
+  CAF_CHECK(probed.size() <= 1u); // It was about to be.
+}
+
+CAF_TEST(a lost connection that came back is no suspicion) {
+  start();
+  auto a = enter("a", 1);
+  self->send_exit(a->handle, caf::exit_reason::kill);
+  consume_messages();
+  CAF_CHECK(look("a").suspected());
+  // It has to register, or it would not be told what changes.
+  CAF_CHECK(keep_alive("a", 1) == admission::fresh);
+  CAF_CHECK(!enter("a", 1)->said.has_error());
+  CAF_CHECK(!look("a").suspected());
+}
+
+CAF_TEST(a node that leaves has left for good) {
+  start();
+  enter("a", 1);
+  proto::Leave x;
+  x.set_node("a");
+  x.set_incarnation(1);
+  auto ack = request<proto::LeaveAck>(information_centre_actor{centre}, x);
+  CAF_CHECK(!need(ack).has_error());
+  CAF_CHECK_EQUAL(state_of("a"), "left");
+  CAF_CHECK(keep_alive("a", 1) == admission::over);
+  auto again = enter("a", 1);
+  CAF_CHECK_EQUAL(again->said.error().code(),
+                  static_cast<uint32_t>(ec::conflict));
+  CAF_CHECK(again->centre == nullptr);
+  CAF_CHECK(!enter("a", 2)->said.has_error());
+}
+
+CAF_TEST(two nodes of one name are not believed) {
+  start();
+  enter("a", 1);
+  auto second = enter("a", 2, "elsewhere:1");
+  CAF_CHECK(second->said.has_error());
+  CAF_CHECK_EQUAL(address_of("a"), "a:1");
+  // The same place: it has started again, and the old one cannot live.
+  CAF_CHECK(!enter("a", 2)->said.has_error());
+  CAF_CHECK(keep_alive("a", 1) == admission::over);
+}
+
+CAF_TEST(a moved node is welcome once its former place is silent) {
+  start();
+  enter("a", 1);
+  enter("b", 1);
+  pass_alive(600ms, {"b"});
+  CAF_CHECK(!enter("a", 2, "elsewhere:1")->said.has_error());
+  CAF_CHECK_EQUAL(address_of("a"), "elsewhere:1");
+}
+
+CAF_TEST(nodes of another cluster or protocol are refused) {
+  start();
+  centre_options.cluster = "bank";
+  CAF_CHECK_EQUAL(enter("a", 1)->said.error().code(),
+                  static_cast<uint32_t>(ec::invalid_argument));
+  CAF_CHECK_EQUAL(state_of("a"), "");
+}
+
+CAF_TEST(a new centre knows the nodes and gives them all the time) {
+  start();
+  enter("a", 1);
+  enter("b", 1);
+  pass_alive(900ms, {});
+  end(centre);
+  consume_messages();
+  centre
+    = sys.spawn(information_centre, centre_options, cluster_store, cluster);
+  self->send(
+    front,
+    lead_info{cluster_group, {}, {}, centre, cluster, cluster_store, 1, true});
+  pass_alive(900ms, {});
+  CAF_CHECK_EQUAL(state_of("a"), "healthy");
+  // They have to subscribe again.
+  CAF_CHECK(keep_alive("a", 1) == admission::fresh);
+  CAF_CHECK(!enter("a", 1)->said.has_error());
+}
+
+CAF_TEST(what cannot be made durable is not told) {
+  start();
+  auto a = enter("a", 1);
+  for (auto node : {"b", "c", "d"})
+    enter(node, 1);
+  a->parts.clear();
+  cluster_disk->broken = true;
+  pass_alive(1'500ms, {"a", "c", "d"});
+  CAF_CHECK_EQUAL(state_of("b"), "healthy");
+  CAF_CHECK(a->parts.empty());
+  cluster_disk->broken = false;
+  pass_alive(1'500ms, {"a", "c", "d"});
+  CAF_CHECK_EQUAL(state_of("b"), "down");
+  CAF_CHECK(!a->parts.empty());
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
