@@ -15,6 +15,13 @@
 
 namespace coppice {
 
+namespace {
+
+/// Names of refused nodes that are remembered.
+constexpr size_t max_refusals = 1'000;
+
+} // namespace
+
 // -- initialization -----------------------------------------------------------
 
 result<> information_centre_state::init(information_centre_options xs,
@@ -49,7 +56,10 @@ information_centre_state::on_register(const proto::Registration& x,
   reply.set_limit_ms(options.limits.limit.count());
   auto promise = self->make_response_promise<proto::RegistrationReply>();
   if (auto why = refuse(x)) {
-    log::warn("{} refuses node {}: {}", name, x.node(), why->message);
+    if (refusals.size() > max_refusals)
+      refusals.clear();
+    if (std::exchange(refusals[x.node()], why->message) != why->message)
+      log::warn("{} refuses node {}: {}", name, x.node(), why->message);
     set_error(*reply.mutable_error(), *why);
     promise.deliver(std::move(reply));
     return promise;

@@ -176,6 +176,9 @@ struct information_centre_state {
   size_t probes_under_way = 0;
 
   bool braked = false;
+
+  /// Why nodes were refused last: they ask again and again.
+  std::map<std::string, std::string> refusals;
 };
 
 /// Watches the nodes of the cluster; lives while this manager leads the cluster

@@ -116,6 +116,7 @@ void state_monitor_state::on_registered(const proto::RegistrationReply& x,
   if (stopping)
     return;
   at = phase::registered;
+  refusal.clear();
   centre = found;
   self->monitor(centre);
   pauses->found();
@@ -138,8 +139,7 @@ void state_monitor_state::lose(const std::string& why) {
 
 void state_monitor_state::refused(const std::string& why) {
   forget_centre();
-  pauses->after_loss(rng());
-  if (pauses->loss_is_news())
+  if (std::exchange(refusal, why) != why)
     log::warn("{} is refused: {}", name, why);
   self->delayed_send(self, options.refused_pause, caf::connect_atom::value,
                      number);

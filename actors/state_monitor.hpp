@@ -175,6 +175,9 @@ struct state_monitor_state {
 
   std::optional<search_pauses> pauses;
 
+  /// Why it was refused last: it asks again and again.
+  std::string refusal;
+
   std::minstd_rand rng;
 
   time_point saved_at;
