@@ -116,7 +116,7 @@ void state_monitor_state::on_registered(const proto::RegistrationReply& x,
   if (stopping)
     return;
   at = phase::registered;
-  refusal.clear();
+  last_refusal.clear();
   centre = found;
   self->monitor(centre);
   pauses->found();
@@ -139,7 +139,7 @@ void state_monitor_state::lose(const std::string& why) {
 
 void state_monitor_state::refused(const std::string& why) {
   forget_centre();
-  if (std::exchange(refusal, why) != why)
+  if (std::exchange(last_refusal, why) != why)
     log::warn("{} is refused: {}", name, why);
   self->delayed_send(self, options.refused_pause, caf::connect_atom::value,
                      number);

@@ -176,7 +176,7 @@ struct state_monitor_state {
   std::optional<search_pauses> pauses;
 
   /// Why it was refused last: it asks again and again.
-  std::string refusal;
+  std::string last_refusal;
 
   std::minstd_rand rng;
 
