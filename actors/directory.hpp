@@ -46,7 +46,7 @@ struct directory_options {
   /// `cluster.shards`: how many there are going to be, at least 1.
   uint32_t shards = 1;
   /// `cluster.name`.
-  std::string cluster;
+  std::string cluster{};
 };
 
 /// The state of the DIRECTORY: the handles of whoever answers, here and at the
@@ -175,6 +175,9 @@ struct directory_state {
                  const reply_handler& f);
 
   void route_list(proto::Request& x, const reply_handler& f);
+
+  /// Asks all shards to release a node.
+  void release(proto::Request& x, const reply_handler& f);
 
   /// Asks all of *shards* the same, and merges what they answer.
   void ask_all(const std::vector<uint32_t>& shards, const proto::Request& x,
