@@ -257,7 +257,7 @@ void directory_state::read_here(const std::string& group, proto::Request x,
     if (barrier.has_error() || !lead.tracker) {
       auto reply = not_leader(group);
       f(reply);
-    } else if (x.has_explain()) {
+    } else if (x.has_explain() || x.has_nodes() || x.has_release()) {
       deliver(lead.scheduler, std::move(x), std::move(f));
     } else {
       deliver(lead.tracker, std::move(x), std::move(f));

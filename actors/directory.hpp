@@ -176,6 +176,9 @@ struct directory_state {
 
   void route_list(proto::Request& x, const reply_handler& f);
 
+  /// Asks all shards to release a node.
+  void release(proto::Request& x, const reply_handler& f);
+
   /// Asks all of *shards* the same, and merges what they answer.
   void ask_all(const std::vector<uint32_t>& shards, const proto::Request& x,
                const std::function<proto::Reply(std::vector<proto::Reply>)>& f,

@@ -10,6 +10,7 @@
 #include "runtime/task/request_rules.hpp"
 #include "storage/task_tables.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace coppice {
@@ -63,6 +64,8 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
       return route_list(x, f);
     case proto::Request::kNodes:
       return list_nodes(f);
+    case proto::Request::kRelease:
+      return release(x, f);
     case proto::Request::kManagers:
       return route_named(x.managers().of_group(), x, f);
     case proto::Request::kManager:
@@ -214,6 +217,29 @@ void directory_state::route_list(proto::Request& x, const reply_handler& f) {
     return ask(cluster_group, std::move(wanted), list);
   auto reply = products(wanted.products());
   list(reply);
+}
+
+void directory_state::release(proto::Request& x, const reply_handler& f) {
+  auto node = x.release().node();
+  ask_all(
+    all_shards(), x, merge_releases, [this, node, f](proto::Reply& reply) {
+      if (reply.has_error() || reply.release().known())
+        return f(reply);
+      // One that runs no tasks, or has only just come, is a node all the same.
+      proto::Request wanted;
+      wanted.mutable_nodes();
+      ask(cluster_group, wanted, [node, f, reply](proto::Reply& list) mutable {
+        if (list.has_error())
+          return f(list);
+        auto& nodes = list.nodes().nodes();
+        auto known = std::any_of(nodes.begin(), nodes.end(),
+                                 [&](auto& y) { return y.name() == node; });
+        if (!known)
+          reply = refusal(ec::not_found, "there is no node " + in_quotes(node)
+                                           + "; 'coppice nodes' lists them");
+        f(reply);
+      });
+    });
 }
 
 } // namespace coppice

@@ -66,6 +66,7 @@ result<> job_scheduler_state::init(job_scheduler_options xs,
                                    state_replicator_actor log,
                                    local_task_tracker_actor task_tracker) {
   options = xs;
+  bad_nodes = quarantine{xs.bad_nodes};
   store = std::move(db);
   replicator = std::move(log);
   tracker = std::move(task_tracker);
@@ -100,6 +101,10 @@ caf::result<proto::Reply> job_scheduler_state::on_request(proto::Request& x) {
       return submit(*x.mutable_submit());
     case proto::Request::kExplain:
       return explain(x);
+    case proto::Request::kNodes:
+      return nodes(x);
+    case proto::Request::kRelease:
+      return release(x.release());
     default:
       return refusal(ec::protocol_violation,
                      "the job scheduler does not know this request");
@@ -136,9 +141,22 @@ void job_scheduler_state::refresh_offer(const worker_key& key) {
   auto& w = i->second;
   auto gone = down.find(key.node);
   if (gone != down.end() && gone->second == key.incarnation)
-    queue.withdraw(key);
-  else
-    queue.offer(key, w.kinds, w.labels, w.credit.available());
+    return queue.withdraw(key);
+  auto free = w.credit.available();
+  switch (bad_nodes.judge(key.node, self->clock().now())) {
+    case quarantine::standing::open:
+      return queue.offer(key, w.kinds, w.labels, free);
+    case quarantine::standing::trial_due:
+      return queue.offer(key, w.kinds, w.labels, std::min(free, 1u));
+    default:
+      return queue.withdraw(key);
+  }
+}
+
+void job_scheduler_state::refresh_offers(const std::string& node) {
+  auto i = workers.lower_bound({node, 0});
+  for (; i != workers.end() && i->first.node == node; ++i)
+    refresh_offer(i->first);
 }
 
 void job_scheduler_state::on_nodes(const node_news& x) {
@@ -147,8 +165,12 @@ void job_scheduler_state::on_nodes(const node_news& x) {
       down[row.start.node] = row.start.incarnation;
     else
       down.erase(row.start.node);
+    // Who stops it may mend it, and it must not count for those that are here.
+    if (row.state == node_state::left || row.state == node_state::forgotten)
+      bad_nodes.release(row.start.node);
     refresh_offer(row.start);
   }
+  review("it was stopped");
   schedule_dispatch();
 }
 
@@ -250,6 +272,9 @@ void job_scheduler_state::add_lease(delivery& to, const task_id& task,
                                     uint32_t attempt, const worker_key& who,
                                     const proto::TaskSpec& spec,
                                     int64_t first_leased_ms) {
+  if (bad_nodes.judge(who.node, self->clock().now())
+      == quarantine::standing::trial_due)
+    bad_nodes.begin_trial(who.node, task);
   auto* kind = kinds.find(spec.kind());
   to.leases.push_back({task, attempt, who.node, who.incarnation,
                        kind ? effective_clocks(spec, *kind) : clocks{},
@@ -299,6 +324,8 @@ caf::result<proto::Reply> job_scheduler_state::explain(proto::Request& x) {
       return;
     auto& out = *reply.mutable_explain();
     out.add_lines(to_string(queue.explain(row->task_class())));
+    if (auto withheld = explain_withheld(view, *row); !withheld.empty())
+      out.add_lines(std::move(withheld));
     for (auto& line : explain_state(task.value(), wall_clock_ms()))
       out.add_lines(std::move(line));
     *out.mutable_task() = std::move(task.value());
@@ -335,8 +362,10 @@ job_scheduler(job_scheduler_impl::stateful_pointer<job_scheduler_state> self,
       self->state.on_pull(x, from);
     },
     [self](const ready_queues& xs) { self->state.on_ready(xs); },
+    [self](const attempt_ends& xs) { self->state.on_ends(xs); },
     [self](const node_news& x) { self->state.on_nodes(x); },
     [self](atom::dispatch) { self->state.on_dispatch(); },
+    [self](atom::review) { self->state.on_review(); },
   };
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/local_messages.hpp"
+#include "runtime/health/quarantine.hpp"
 #include "runtime/task/dispatcher.hpp"
 #include "runtime/task/kind_table.hpp"
 #include "runtime/task/worker_credit.hpp"
@@ -18,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +28,8 @@ namespace coppice {
 
 /// The JOB_SCHEDULER with its messages to itself.
 using job_scheduler_impl
-  = local_job_scheduler_actor::extend<caf::reacts_to<atom::dispatch>>;
+  = local_job_scheduler_actor::extend<caf::reacts_to<atom::dispatch>,
+                                      caf::reacts_to<atom::review>>;
 
 /// What the JOB_SCHEDULER is told when it starts.
 struct job_scheduler_options {
@@ -36,11 +39,14 @@ struct job_scheduler_options {
   size_t max_payload_bytes = size_t{1} << 20;
   /// The most tasks that one command leases.
   size_t max_leases = 1'000;
+  /// When a node is quarantined.
+  quarantine_limits bad_nodes;
 };
 
 /// The state of the JOB_SCHEDULER of one shard: accepts tasks and gives the
 /// waiting ones to workers. Who gets what is decided by `dispatcher`; what was
-/// accepted and leased is in the tables.
+/// accepted and leased is in the tables. It keeps tasks away from bad nodes;
+/// which these are is its memory.
 struct job_scheduler_state {
   // -- member types -----------------------------------------------------------
 
@@ -115,6 +121,35 @@ struct job_scheduler_state {
 
   void on_down(const caf::down_msg& x);
 
+  // -- handlers: bad nodes (job_scheduler_quarantine.cpp) ---------------------
+
+  /// Learns which nodes are bad.
+  void on_ends(const attempt_ends& xs);
+
+  /// Looks again whether trials are due.
+  void on_review();
+
+  /// Lists the nodes as the TASK_TRACKER does, and says which are quarantined.
+  caf::result<proto::Reply> nodes(proto::Request& x);
+
+  proto::Reply release(const proto::ReleaseRequest& x);
+
+  // -- parts: bad nodes -------------------------------------------------------
+
+  void on_end(const attempt_end& x);
+
+  /// Offers what quarantined nodes may have now.
+  /// @param why Why some may be released, as a clause for people.
+  void review(const std::string& why);
+
+  /// Returns the nodes that are here and could run a task.
+  std::set<std::string> able_nodes(const table_view& view,
+                                   const proto::TaskRow& x) const;
+
+  /// Says which nodes could run a task, but are quarantined; empty if none.
+  std::string explain_withheld(const table_view& view,
+                               const proto::TaskRow& x) const;
+
   // -- parts of the handlers --------------------------------------------------
 
   caf::result<proto::Reply> submit(proto::SubmitRequest& request);
@@ -154,6 +189,8 @@ struct job_scheduler_state {
 
   void refresh_offer(const worker_key& key);
 
+  void refresh_offers(const std::string& node);
+
   /// Reads the kinds that workers registered.
   void load_kinds();
 
@@ -186,6 +223,13 @@ struct job_scheduler_state {
   std::map<std::string, uint64_t> down;
 
   bool dispatch_scheduled = false;
+
+  quarantine bad_nodes{quarantine_limits{}};
+
+  /// Those that are quarantined now.
+  std::set<std::string> quarantined;
+
+  bool review_scheduled = false;
 };
 
 /// Accepts tasks and gives them to workers.

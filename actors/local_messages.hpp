@@ -5,6 +5,7 @@
 
 #include "actors/messages.hpp"
 #include "runtime/health/node_entry.hpp"
+#include "runtime/task/judgement.hpp"
 #include "runtime/task/kind_table.hpp"
 #include "runtime/task/task_id.hpp"
 #include "runtime/task/worker_key.hpp"
@@ -13,6 +14,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/atom.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -57,6 +59,24 @@ struct ready_queues {
   std::vector<ready_queue> items;
 };
 
+/// How an attempt ended, on a node where others have failed.
+struct attempt_end {
+  std::string node;
+  task_id task;
+  node_evidence says = node_evidence::nothing;
+  /// Of a failure: state time from the lease to the end, so no less than it
+  /// ran.
+  std::chrono::milliseconds ran_for{0};
+  /// Of a failure: why, as a clause for people.
+  std::string why{};
+};
+
+/// To the JOB_SCHEDULER, in the order in which they became durable. Nothing is
+/// told of nodes without a failure since their last success.
+struct attempt_ends {
+  std::vector<attempt_end> items;
+};
+
 namespace atom {
 
 using reopen = caf::atom_constant<caf::atom("reopen")>;
@@ -68,6 +88,7 @@ using retire = caf::atom_constant<caf::atom("retire")>;
 using found = caf::atom_constant<caf::atom("found")>;
 using barrier = caf::atom_constant<caf::atom("barrier")>;
 using flush = caf::atom_constant<caf::atom("flush")>;
+using review = caf::atom_constant<caf::atom("review")>;
 using sweep = caf::atom_constant<caf::atom("sweep")>;
 using dispatch = caf::atom_constant<caf::atom("dispatch")>;
 using tick = caf::tick_atom;
@@ -192,6 +213,7 @@ using node_listener = caf::typed_actor<caf::reacts_to<node_news>>;
 /// The JOB_SCHEDULER, as the other actors of the leader see it.
 using local_job_scheduler_actor
   = job_scheduler_actor::extend<caf::reacts_to<ready_queues>,
+                                caf::reacts_to<attempt_ends>,
                                 caf::reacts_to<node_news>>;
 
 /// The TASK_TRACKER, as the other actors of the leader see it.
@@ -274,3 +296,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::reachable_members)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::granted_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::undelivered_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::ready_queues)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::attempt_ends)

@@ -71,8 +71,9 @@ using worker_actor = caf::typed_actor<
 
 /// The JOB_SCHEDULER: accepts tasks and gives them to workers.
 using job_scheduler_actor = caf::typed_actor<
-  // Submit and explain. A submit is durable once answered. What it cannot
-  // explain, because it is not in the queue, it passes on.
+  // Submit, explain, nodes and release. A submit is durable once answered. What
+  // it cannot explain, because it is not in the queue, it passes on. Whether a
+  // node is quarantined is its memory, never durable.
   caf::replies_to<proto::Request>::with<proto::Reply>,
   // A worker's standing offer; replaces the one before it. Answered by
   // Assignments, as tasks become ready.

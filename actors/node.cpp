@@ -233,6 +233,11 @@ private:
     x.follow.stop_grace = config_.task.term_grace + std::chrono::seconds{5};
     x.follow.history.keep = config_.ended_kept();
     x.accept.max_payload_bytes = config_.task.max_payload_bytes;
+    auto& bad = x.accept.bad_nodes;
+    bad.failures = config_.quarantine.failures;
+    bad.fast = config_.quarantine.fast;
+    bad.backoff_min = config_.quarantine.backoff;
+    bad.backoff_max = std::max(bad.backoff_max, bad.backoff_min);
     x.observe.cluster = config_.cluster.name;
     x.observe.limits.limit = config_.keepalive.limit;
     x.observe.probe = prober(sys_);

@@ -75,16 +75,63 @@ void task_tracker_state::propose(proto::Command x, outcome_handler f) {
 void task_tracker_state::propose_ends(proto::FinishCommand items,
                                       outcome_handler f) {
   // Shared, because CAF and std::function copy what a handler holds.
-  auto keys = std::make_shared<std::vector<attempt_key>>();
-  for (auto& item : items.items())
-    keys->push_back(to_attempt_key(item.id(), item.attempt()));
+  auto ends = std::make_shared<std::vector<proposed_end>>();
+  for (auto& item : items.items()) {
+    auto says = evidence_of(item);
+    ends->push_back({to_attempt_key(item.id(), item.attempt()), says,
+                     item.reporter(),
+                     says == node_evidence::bad ? cause_of(item) : ""});
+  }
   proto::Command command;
   *command.mutable_finish() = std::move(items);
-  propose(std::move(command), [this, f, keys](proto::Outcome& outcome) {
-    for (auto i = 0; i < outcome.finish().items_size(); ++i)
-      finished((*keys)[static_cast<size_t>(i)], outcome.finish().items(i));
+  propose(std::move(command), [this, f, ends](proto::Outcome& outcome) {
+    attempt_ends news;
+    for (auto i = 0; i < outcome.finish().items_size(); ++i) {
+      auto& end = (*ends)[static_cast<size_t>(i)];
+      auto& fate = outcome.finish().items(i);
+      note_end(end, fate, news);
+      finished(end.key, fate);
+    }
+    tell_ends(std::move(news));
     f(outcome);
   });
+}
+
+void task_tracker_state::note_end(const proposed_end& x,
+                                  const proto::FinishOutcome::Item& fate,
+                                  attempt_ends& out) {
+  // The hot path: successes, and nothing has failed.
+  if (failing.empty() && x.says != node_evidence::bad)
+    return;
+  if (fate.fenced() || fate.repeated())
+    return;
+  attempt_end end;
+  auto* held = book.find(x.key);
+  end.node = x.reporter.empty() && held ? held->worker.node : x.reporter;
+  end.task = x.key.task;
+  // It was to be cancelled anyway.
+  end.says = fate.state() == proto::CANCELLED ? node_evidence::nothing : x.says;
+  if (end.says == node_evidence::bad) {
+    auto row = store->read([&](const table_view& view, uint64_t) {
+      return get_attempt(view, x.key.task, x.key.attempt);
+    });
+    if (!row || !row.value())
+      return;
+    end.ran_for = std::chrono::milliseconds{row.value()->ended_ms()
+                                            - row.value()->leased_ms()};
+    end.why = x.why;
+    failing.insert(end.node);
+  } else if (failing.count(end.node) == 0) {
+    return;
+  } else if (end.says == node_evidence::good) {
+    failing.erase(end.node);
+  }
+  out.items.push_back(std::move(end));
+}
+
+void task_tracker_state::tell_ends(attempt_ends xs) {
+  if (!xs.items.empty() && scheduler)
+    self->send(scheduler, std::move(xs));
 }
 
 void task_tracker_state::finished(const attempt_key& key,

@@ -72,6 +72,16 @@ struct task_tracker_state {
     proto::Reason why;
   };
 
+  /// An end that is proposed.
+  struct proposed_end {
+    attempt_key key;
+    node_evidence says = node_evidence::nothing;
+    /// Who reports it; empty for this leader.
+    std::string reporter;
+    /// Of a failure.
+    std::string why;
+  };
+
   using outcome_handler = std::function<void(proto::Outcome&)>;
 
   /// Writes what an outcome says into a reply.
@@ -149,6 +159,13 @@ struct task_tracker_state {
 
   /// Takes note of what became of an attempt that ended.
   void finished(const attempt_key& key, const proto::FinishOutcome::Item& fate);
+
+  /// Adds to *out* what the JOB_SCHEDULER has to know of an end, if anything;
+  /// to be called before `finished`.
+  void note_end(const proposed_end& x, const proto::FinishOutcome::Item& fate,
+                attempt_ends& out);
+
+  void tell_ends(attempt_ends xs);
 
   /// Takes note that a task waits for its next attempt.
   /// @param due_ms End of its pause, 0 if there is none.
@@ -233,6 +250,9 @@ struct task_tracker_state {
 
   /// Who was granted a lease since this leader started.
   std::set<worker_key> holders;
+
+  /// Nodes on which an attempt failed after the last one that succeeded.
+  std::set<std::string> failing;
 
   /// No pause ends before this, Unix time in milliseconds.
   int64_t next_due_ms = 0;

@@ -89,6 +89,11 @@ proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
     return result;
   }
   bury_older({x.node(), x.incarnation()});
+  attempt_ends released;
+  if (failing.count(x.node()) > 0)
+    for (auto& ref : said.released())
+      released.items.push_back({x.node(), from_ref(ref)});
+  tell_ends(std::move(released));
   for (auto i = 0; i < said.fates_size(); ++i)
     if (said.fates(i).state() == proto::WAITING)
       waits(from_ref(said.released(i)), said.fates(i).due_ms());

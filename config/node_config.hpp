@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include "runtime/health/quarantine.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -117,6 +119,16 @@ struct node_config {
     ms limit{3'000};
   };
 
+  struct quarantine_section {
+    /// So many tasks in a row have to fail fast on a node; 0: none is ever
+    /// quarantined.
+    size_t failures = quarantine_limits{}.failures;
+    /// An attempt that failed so soon after its lease failed fast.
+    ms fast = quarantine_limits{}.fast;
+    /// The first quarantine; each trial that fails doubles it.
+    ms backoff = quarantine_limits{}.backoff_min;
+  };
+
   struct raft_section {
     /// How long a manager waits for its leader before it stands for election.
     ms election_timeout{500};
@@ -201,6 +213,7 @@ struct node_config {
   dedupe_section dedupe;
   lease_section lease;
   keepalive_section keepalive;
+  quarantine_section quarantine;
   raft_section raft;
   cluster_section cluster;
   worker_section worker;

@@ -160,6 +160,24 @@ void add_task(std::vector<option>& xs) {
     {300ms, 1h}, [](auto& x) -> auto& { return x.keepalive.limit; }));
 }
 
+void add_quarantine(std::vector<option>& xs) {
+  xs.push_back(count(
+    {"quarantine.failures",
+     "A worker on which so many different tasks in a row failed fast gets no"
+     " more attempts, but one as a trial now and then; 0: never."},
+    {0, 1'000}, [](auto& x) -> auto& { return x.quarantine.failures; }));
+  xs.push_back(duration(
+    {"quarantine.fast",
+     "An attempt that failed within this time after it was given to its worker"
+     " failed fast."},
+    {1ms, 1h}, [](auto& x) -> auto& { return x.quarantine.fast; }));
+  xs.push_back(duration(
+    {"quarantine.backoff",
+     "How long a worker is quarantined before the first trial; each one that"
+     " fails fast doubles it, up to 30 min or the first one's time."},
+    {1ms, 24h}, [](auto& x) -> auto& { return x.quarantine.backoff; }));
+}
+
 void add_raft(std::vector<option>& xs) {
   xs.push_back(duration(
     {"raft.election_timeout",
@@ -279,8 +297,8 @@ std::string option::text() const {
 const std::vector<option>& option_table() {
   static const auto table = [] {
     std::vector<option> xs;
-    for (auto add : {add_node, add_data, add_task, add_raft, add_cluster,
-                     add_worker, add_net, add_keeper})
+    for (auto add : {add_node, add_data, add_task, add_quarantine, add_raft,
+                     add_cluster, add_worker, add_net, add_keeper})
       add(xs);
     return xs;
   }();

@@ -22,6 +22,7 @@ extern const command cancel_command_info;
 extern const command retry_command_info;
 extern const command explain_command_info;
 extern const command nodes_command_info;
+extern const command release_command_info;
 extern const command managers_command_info;
 extern const command manager_command_info;
 extern const command backup_command_info;

@@ -49,14 +49,15 @@ const command nodes_command_info{
   .text
   = "STATE is healthy, suspect (silent for longer than usual, or its "
     "connection is\n"
-    "lost), down or left, and SINCE when; what there is to say of a node that "
-    "is not\n"
-    "healthy stands below the list. BUSY is the number of attempts a node "
-    "holds and of\n"
-    "its slots, FENCED that of results and checkpoints of old attempts that "
-    "were\n"
-    "refused. If no manager answers, a node says what it knew last, and how "
-    "old that is.\n"
+    "lost), quarantined (healthy, but tasks fail fast on it), down or left, "
+    "and SINCE\n"
+    "when; what there is to say of a node that is not healthy stands below the "
+    "list. BUSY\n"
+    "is the number of attempts a node holds and of its slots, FENCED that of "
+    "results and\n"
+    "checkpoints of old attempts that were refused. If no manager answers, a "
+    "node says\n"
+    "what it knew last, and how old that is.\n"
     "\n"
     "Example: coppice nodes --json\n",
   .declare = declare,

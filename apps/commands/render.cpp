@@ -206,6 +206,8 @@ namespace {
 std::string node_state_name(const proto::Node& x) {
   if (x.suspected())
     return "suspect";
+  if (x.quarantined() && x.state() == "healthy")
+    return "quarantined";
   return x.state().empty() ? "unknown" : x.state();
 }
 

@@ -15,6 +15,8 @@ namespace {
 void add_work(proto::Node& out, proto::Node& work) {
   out.set_fenced(work.fenced());
   *out.mutable_kinds() = std::move(*work.mutable_kinds());
+  out.set_quarantined(work.quarantined());
+  out.mutable_notes()->MergeFrom(work.notes());
   if (out.incarnation() != work.incarnation())
     return; // What an earlier start holds is not its.
   out.set_connected(work.connected());

@@ -20,7 +20,8 @@ namespace coppice {
 struct quarantine_limits {
   /// An attempt that failed so soon after its start failed fast.
   std::chrono::milliseconds fast{5'000};
-  /// So many tasks in a row have to fail fast on it.
+  /// So many tasks in a row have to fail fast on it; 0: nothing is ever
+  /// quarantined.
   size_t failures = 5;
   /// The first quarantine; each trial that fails doubles it.
   std::chrono::milliseconds backoff_min{30'000};

@@ -4,6 +4,7 @@
 #include "runtime/task/judgement.hpp"
 
 #include "runtime/task/attempt_ref.hpp"
+#include "runtime/utf8.hpp"
 
 #include <algorithm>
 #include <string>
@@ -13,6 +14,9 @@ namespace coppice {
 namespace {
 
 using item_type = proto::FinishCommand::Item;
+
+/// The longest cause that people are told.
+constexpr size_t max_cause_bytes = 200;
 
 item_type make_item(const attempt_key& key, proto::Reason why) {
   item_type x;
@@ -90,6 +94,30 @@ item_type judge_obsolete(const attempt_key& key, const std::string& node) {
   auto item = make_item(key, proto::REASON_UNSPECIFIED);
   item.set_reporter(node);
   return item;
+}
+
+node_evidence evidence_of(const item_type& x) {
+  if (x.reporter().empty())
+    return node_evidence::nothing;
+  if (x.outcome() == proto::SUCCEEDED)
+    return node_evidence::good;
+  auto by_itself = x.reason() == proto::REASON_UNSPECIFIED
+                   || x.reason() == proto::ATTEMPT_FAILED;
+  return x.outcome() == proto::FAILED && by_itself && x.started()
+           ? node_evidence::bad
+           : node_evidence::nothing;
+}
+
+std::string cause_of(const item_type& x) {
+  auto& error = x.error();
+  auto text = clean_utf8(
+    error.message().empty() ? error.code() : error.message(), max_cause_bytes);
+  for (auto& c : text)
+    if (static_cast<unsigned char>(c) < ' ')
+      c = ' ';
+  while (text.ends_with('.') || text.ends_with(' '))
+    text.pop_back();
+  return text.empty() ? "it did not say why" : text;
 }
 
 } // namespace coppice

@@ -44,4 +44,21 @@ proto::FinishCommand::Item judge_missing(const attempt_key& key,
 proto::FinishCommand::Item judge_obsolete(const attempt_key& key,
                                           const std::string& node);
 
+/// What the end of an attempt says of the node that it ran on.
+enum class node_evidence : uint8_t {
+  nothing,
+  /// It succeeded.
+  good,
+  /// It failed by its own doing.
+  bad,
+};
+
+/// Judges an end as it is proposed. It speaks against a node only if that
+/// reports that the attempt had started and came to an error of its own: not if
+/// it was stopped, refused or lost, or if its leader gave it up.
+node_evidence evidence_of(const proto::FinishCommand::Item& x);
+
+/// Says why an attempt failed, as a clause for people on one line.
+std::string cause_of(const proto::FinishCommand::Item& x);
+
 } // namespace coppice

@@ -57,6 +57,7 @@ bool changes_nothing(const proto::Request& x) {
     case proto::Request::kStop:
     case proto::Request::kManager:
     case proto::Request::kBind:
+    case proto::Request::kRelease:
     case proto::Request::KIND_NOT_SET: // It may be of a newer version.
       return false;
   }

@@ -212,8 +212,13 @@ proto::Reply merge_nodes(std::vector<proto::Reply> answers) {
       auto fenced = known.fenced() + node.fenced();
       auto connected = known.connected() || node.connected();
       auto heard = std::max(known.heard_ms(), node.heard_ms());
+      auto quarantined = known.quarantined() || node.quarantined();
+      auto notes = known.notes();
+      notes.MergeFrom(node.notes());
       if (node.incarnation() > known.incarnation())
         known = std::move(node);
+      known.set_quarantined(quarantined);
+      *known.mutable_notes() = std::move(notes);
       known.set_leased(leased);
       known.set_fenced(fenced);
       known.set_connected(connected);
@@ -223,6 +228,18 @@ proto::Reply merge_nodes(std::vector<proto::Reply> answers) {
   result.mutable_nodes();
   for (auto& [name, node] : nodes)
     result.mutable_nodes()->add_nodes()->Swap(&node);
+  return result;
+}
+
+proto::Reply merge_releases(std::vector<proto::Reply> answers) {
+  if (auto refused = first_refusal(answers))
+    return *refused;
+  proto::Reply result;
+  auto& out = *result.mutable_release();
+  for (auto& x : answers) {
+    out.set_quarantined(out.quarantined() || x.release().quarantined());
+    out.set_known(out.known() || x.release().known());
+  }
   return result;
 }
 

@@ -49,4 +49,8 @@ proto::Reply merge_lists(std::vector<proto::Reply> answers, uint32_t limit);
 /// Makes one list of the nodes as several shards see them.
 proto::Reply merge_nodes(std::vector<proto::Reply> answers);
 
+/// Makes one answer of those of several shards that were to release a node. One
+/// that refuses refuses the whole: to ask again is safe.
+proto::Reply merge_releases(std::vector<proto::Reply> answers);
+
 } // namespace coppice

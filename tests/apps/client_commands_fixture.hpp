@@ -43,6 +43,8 @@ public:
       change(x.retry().ids(), *reply.mutable_retry());
     else if (x.has_explain())
       *reply.mutable_explain()->mutable_task() = tasks_[x.explain().id()];
+    else if (x.has_release())
+      reply.mutable_release()->set_quarantined(x.release().node() == "bad");
     else if (x.has_log())
       *reply.mutable_log() = output;
     else

@@ -86,6 +86,14 @@ CAF_TEST(what becomes of each task is told) {
   CAF_CHECK_EQUAL(out.str(), "{\"id\":\"1.1.2\"}\n");
 }
 
+CAF_TEST(a node is released by name) {
+  CAF_CHECK(run({"release", "bad"}) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(), "bad is released\n");
+  CAF_CHECK(run({"release", "good"}) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(), "good was not quarantined\n");
+  CAF_CHECK(!parse({"release"}));
+}
+
 CAF_TEST(explain says where a task stands in a sentence) {
   auto id = 0;
   for (auto& [state, sentence] :

@@ -252,6 +252,21 @@ CAF_TEST(what there is to say of nodes stands below their list) {
   CAF_CHECK(text.find("suspect") != std::string::npos);
 }
 
+CAF_TEST(a healthy node that is quarantined is shown as that and why) {
+  proto::NodesReply xs;
+  auto& x = *xs.add_nodes();
+  x.set_name("n1");
+  x.set_state("healthy");
+  x.set_quarantined(true);
+  x.add_notes("n1 is quarantined: it is bad.");
+  auto text = render_nodes(xs, now);
+  CAF_CHECK(text.find("n1    quarantined") != std::string::npos);
+  CAF_CHECK(text.ends_with("n1 is quarantined: it is bad.\n"));
+  x.set_state("down"); // That comes first.
+  text = render_nodes(xs, now);
+  CAF_CHECK(text.find("n1    down") != std::string::npos);
+}
+
 // -- JSON ---------------------------------------------------------------------
 
 CAF_TEST(specs are read as documented) {

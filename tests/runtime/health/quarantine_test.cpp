@@ -115,6 +115,13 @@ CAF_TEST(what was begun before the quarantine does not prolong it) {
   CAF_CHECK(aut.until("n1") == now + 30s);
 }
 
+CAF_TEST(without a number of failures nothing is quarantined) {
+  aut = quarantine{quarantine_limits{5s, 0, 30s, 100s, 30}};
+  for (uint64_t task = 1; task < 100; ++task)
+    CAF_CHECK(!fail(task));
+  CAF_CHECK(judge() == standing::open);
+}
+
 CAF_TEST(people can release a node) {
   CAF_CHECK(!aut.release("n1"));
   close();

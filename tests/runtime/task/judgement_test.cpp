@@ -130,3 +130,42 @@ CAF_TEST(an obsolete attempt is the claim of its node) {
   CAF_CHECK_EQUAL(x.reporter(), "n1");
   CAF_CHECK_EQUAL(x.outcome(), proto::FAILED);
 }
+
+// -- what an end says of its node ---------------------------------------------
+
+CAF_TEST(only a failure by its own doing speaks against a node) {
+  proto::FinishCommand::Item x;
+  x.set_reporter("n1");
+  x.set_started(true);
+  x.set_outcome(proto::SUCCEEDED);
+  CAF_CHECK(evidence_of(x) == node_evidence::good);
+  x.set_outcome(proto::FAILED);
+  CAF_CHECK(evidence_of(x) == node_evidence::bad);
+  for (auto why : {proto::REFUSED_BY_NODE, proto::NODE_STOPPED, proto::STALLED,
+                   proto::NODE_GONE, proto::LEASE_EXPIRED}) {
+    auto other = x;
+    other.set_reason(why);
+    CAF_CHECK(evidence_of(other) == node_evidence::nothing);
+  }
+  for (auto outcome : {proto::CANCELLED, proto::TIMED_OUT}) {
+    auto other = x;
+    other.set_outcome(outcome);
+    CAF_CHECK(evidence_of(other) == node_evidence::nothing);
+  }
+  auto idle = x;
+  idle.set_started(false);
+  CAF_CHECK(evidence_of(idle) == node_evidence::nothing);
+  x.clear_reporter(); // Its leader says so.
+  CAF_CHECK(evidence_of(x) == node_evidence::nothing);
+}
+
+CAF_TEST(the cause of a failure is a clause on one line) {
+  proto::FinishCommand::Item x;
+  CAF_CHECK_EQUAL(cause_of(x), "it did not say why");
+  x.mutable_error()->set_code("exit_2");
+  CAF_CHECK_EQUAL(cause_of(x), "exit_2");
+  x.mutable_error()->set_message("no disk\nat all.\n");
+  CAF_CHECK_EQUAL(cause_of(x), "no disk at all");
+  x.mutable_error()->set_message(std::string(10'000, 'x'));
+  CAF_CHECK_EQUAL(cause_of(x).size(), 200u);
+}

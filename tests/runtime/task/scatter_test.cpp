@@ -192,6 +192,8 @@ CAF_TEST(a node is what all shards know of it) {
     x.set_connected(i == 0);
     x.set_heard_ms(100 - i);
     x.set_pid(static_cast<uint64_t>(i));
+    x.set_quarantined(i == 0);
+    x.add_notes("note " + std::to_string(i));
   }
   answers[1].mutable_nodes()->add_nodes()->set_name("n2");
   auto merged = merge_nodes(std::move(answers));
@@ -203,6 +205,27 @@ CAF_TEST(a node is what all shards know of it) {
   CAF_CHECK_EQUAL(x.heard_ms(), 100);
   CAF_CHECK_EQUAL(x.incarnation(), 11u);
   CAF_CHECK_EQUAL(x.pid(), 1u);
+  CAF_CHECK(x.quarantined());
+  CAF_REQUIRE_EQUAL(x.notes_size(), 2);
+  CAF_CHECK_EQUAL(x.notes(0), "note 0");
+  CAF_CHECK(!merged.nodes().nodes(1).quarantined());
+}
+
+CAF_TEST(a node is released if any shard had it quarantined) {
+  std::vector<proto::Reply> answers(3);
+  for (auto& x : answers)
+    x.mutable_release();
+  auto merged = merge_releases(answers);
+  CAF_CHECK(merged.has_release());
+  CAF_CHECK(!merged.release().quarantined());
+  CAF_CHECK(!merged.release().known());
+  answers[1].mutable_release()->set_quarantined(true);
+  answers[2].mutable_release()->set_known(true);
+  merged = merge_releases(answers);
+  CAF_CHECK(merged.release().quarantined());
+  CAF_CHECK(merged.release().known());
+  answers[0].mutable_error()->set_message("nobody leads");
+  CAF_CHECK(merge_releases(answers).has_error());
 }
 
 CAF_TEST(what is put together is as old as its oldest part) {
