@@ -178,13 +178,13 @@ void erase_key(table_view& view, const task_id& id, std::string_view spec) {
 // -- nodes and kinds ----------------------------------------------------------
 
 std::optional<node_registration> find_node(const table_view& view,
-                                    std::string_view name) {
+                                           std::string_view name) {
   auto x = view.get(table::node_name, name);
   if (!x)
     return std::nullopt;
   if (x->size() == sizeof(uint32_t) + sizeof(uint64_t))
     return node_registration{read_big_endian<uint32_t>(*x, 0),
-                      read_big_endian<uint64_t>(*x, 4)};
+                             read_big_endian<uint64_t>(*x, 4)};
   fail_row(view, table::node_name, name);
   return std::nullopt;
 }
