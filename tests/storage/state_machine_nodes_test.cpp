@@ -71,9 +71,10 @@ CAF_TEST(each change has a version of its own and is in the list) {
   auto second = from_message(enter("a", 9).row());
   CAF_CHECK(first.changed < second.changed);
   CAF_CHECK(head().version == second.changed);
-  CAF_REQUIRE_EQUAL(rows().size(), 2u);
-  CAF_CHECK(rows()[0] == second);
-  CAF_CHECK_EQUAL(rows()[1].card, "card of b");
+  auto listed = rows();
+  CAF_REQUIRE_EQUAL(listed.size(), 2u);
+  CAF_CHECK(listed[0] == second);
+  CAF_CHECK_EQUAL(listed[1].card, "card of b");
   auto gone = from_message(declare_down("b", 7, down_cause::refused).row());
   CAF_CHECK(gone.state == node_state::down);
   CAF_CHECK(gone.cause == down_cause::refused);
