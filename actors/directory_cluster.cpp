@@ -110,7 +110,6 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
     case proto::Request::kBind:
       return bind(to, x.bind(), std::move(f));
     case proto::Request::kNodes:
-      return deliver(to.centre, std::move(x), std::move(f));
     case proto::Request::kProducts:
       break;
     default: {
@@ -120,11 +119,15 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
     }
   }
   auto lost = when_lost(x, f);
-  self->request(to.replicator, caf::infinite, atom::barrier::value)
+  self->request(to.replicator, answer_timeout, atom::barrier::value)
     .then(
       [this, x, f](const proto::Outcome& barrier) {
-        auto reply = barrier.has_error() ? not_leader(cluster_group)
-                                         : products(x.products());
+        auto& centre = leads[cluster_group].centre;
+        auto leads_still = !barrier.has_error() && centre;
+        if (leads_still && x.has_nodes())
+          return deliver(centre, x, f);
+        auto reply
+          = leads_still ? products(x.products()) : not_leader(cluster_group);
         f(reply);
       },
       lost);
