@@ -138,6 +138,8 @@ struct directory_state {
 
   proto::Reply products(const proto::ProductsRequest& x) const;
 
+  proto::Reply events(const proto::EventsRequest& x) const;
+
   void bind(const lead_info& to, const proto::BindRequest& x, reply_handler f);
 
   /// Says who leads the groups.
@@ -176,7 +178,7 @@ struct directory_state {
 
   void route_list(proto::Request& x, const reply_handler& f);
 
-  /// Asks all shards to release a node.
+  /// Asks the INFORMATION_CENTRE and all shards to release a node.
   void release(proto::Request& x, const reply_handler& f);
 
   /// Asks all of *shards* the same, and merges what they answer.

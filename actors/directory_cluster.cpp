@@ -8,8 +8,10 @@
 #include "runtime/group_name.hpp"
 #include "runtime/health/node_overview.hpp"
 #include "runtime/log.hpp"
+#include "storage/node_list_rows.hpp"
 #include "storage/task_tables.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace coppice {
@@ -65,6 +67,17 @@ proto::Reply directory_state::products(const proto::ProductsRequest& x) const {
   return read ? reply : not_leader(cluster_group);
 }
 
+proto::Reply directory_state::events(const proto::EventsRequest& x) const {
+  proto::Reply reply;
+  auto& out = *reply.mutable_events();
+  auto limit = x.limit() == 0 ? 100 : std::min(x.limit(), 1'000u);
+  auto read = read_cluster([&](const table_view& view) {
+    for (auto& event : get_events(view, x.after(), limit))
+      *out.add_events() = std::move(event);
+  });
+  return read ? reply : not_leader(cluster_group);
+}
+
 void directory_state::bind(const lead_info& to, const proto::BindRequest& x,
                            reply_handler f) {
   proto::Command command;
@@ -111,6 +124,10 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
       return bind(to, x.bind(), std::move(f));
     case proto::Request::kNodes:
     case proto::Request::kProducts:
+    case proto::Request::kEvents:
+    case proto::Request::kDrain:
+    case proto::Request::kRelease:
+    case proto::Request::kForgetNode:
       break;
     default: {
       auto reply = refusal(ec::protocol_violation,
@@ -124,10 +141,11 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
       [this, x, f](const proto::Outcome& barrier) {
         auto& centre = leads[cluster_group].centre;
         auto leads_still = !barrier.has_error() && centre;
-        if (leads_still && x.has_nodes())
+        if (leads_still && !x.has_products() && !x.has_events())
           return deliver(centre, x, f);
-        auto reply
-          = leads_still ? products(x.products()) : not_leader(cluster_group);
+        auto reply = !leads_still     ? not_leader(cluster_group)
+                     : x.has_events() ? events(x.events())
+                                      : products(x.products());
         f(reply);
       },
       lost);

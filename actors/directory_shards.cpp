@@ -78,6 +78,9 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
     }
     case proto::Request::kProducts:
     case proto::Request::kBind:
+    case proto::Request::kDrain:
+    case proto::Request::kForgetNode:
+    case proto::Request::kEvents:
       return ask(cluster_group, std::move(x), f);
     case proto::Request::kShards: {
       auto reply = options.is_manager ? shards() : not_leader(cluster_group);
@@ -220,26 +223,20 @@ void directory_state::route_list(proto::Request& x, const reply_handler& f) {
 }
 
 void directory_state::release(proto::Request& x, const reply_handler& f) {
-  auto node = x.release().node();
-  ask_all(
-    all_shards(), x, merge_releases, [this, node, f](proto::Reply& reply) {
-      if (reply.has_error() || reply.release().known())
-        return f(reply);
-      // One that runs no tasks, or has only just come, is a node all the same.
-      proto::Request wanted;
-      wanted.mutable_nodes();
-      ask(cluster_group, wanted, [node, f, reply](proto::Reply& list) mutable {
-        if (list.has_error())
-          return f(list);
-        auto& nodes = list.nodes().nodes();
-        auto known = std::any_of(nodes.begin(), nodes.end(),
-                                 [&](auto& y) { return y.name() == node; });
-        if (!known)
-          reply = refusal(ec::not_found, "there is no node " + in_quotes(node)
-                                           + "; 'coppice nodes' lists them");
-        f(reply);
-      });
+  ask(cluster_group, x, [this, x, f](proto::Reply& listed) {
+    // One that has only just come is not in the list, but may run tasks.
+    auto code = static_cast<ec>(listed.error().code());
+    if (listed.has_error() && code != ec::not_found)
+      return f(listed);
+    ask_all(all_shards(), x, merge_releases, [listed, f](proto::Reply& reply) {
+      if (listed.has_error() && !reply.has_error()
+          && !reply.release().quarantined())
+        reply = listed;
+      else if (!reply.has_error())
+        reply.mutable_release()->set_drained(listed.release().drained());
+      f(reply);
     });
+  });
 }
 
 } // namespace coppice

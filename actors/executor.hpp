@@ -59,6 +59,8 @@ struct held_attempt {
   run_control_ptr control;
   bool started = false;
   bool exclusive = false;
+  /// Slots that it takes.
+  uint32_t weight = 1;
   bool has_slot = false;
   /// Without a slot it is given back then.
   caf::actor_clock::time_point slot_deadline;
@@ -118,7 +120,7 @@ struct executor_state {
     /// Number of the last assignments.
     uint64_t seen = 0;
     /// What the last pull said.
-    std::optional<std::pair<uint32_t, uint64_t>> pulled;
+    std::optional<std::pair<slot_offer, uint64_t>> pulled;
     /// On the clock that goes on in suspension: when the last message was sent
     /// that is known to have renewed all leases.
     std::chrono::nanoseconds renewed{0};
@@ -202,7 +204,8 @@ struct executor_state {
 
   void send_pull();
 
-  uint32_t free_slots() const;
+  /// Returns what the manager may use, as far as assignments go that came.
+  slot_offer free_slots() const;
 
   bool connected() const {
     return link.state == phase::connected;
@@ -280,6 +283,12 @@ struct executor_state {
 
   // -- parts: the rest --------------------------------------------------------
 
+  /// Does what a manager says because people drain this node.
+  void follow(proto::DrainOrder x);
+
+  /// Ends an attempt that did not begin, and asks others for a checkpoint.
+  void move_attempt(attempt_map::iterator i);
+
   /// Has output removed that is beyond the bounds.
   void prune_logs();
 
@@ -331,6 +340,9 @@ struct executor_state {
 
   /// The most that a manager has named.
   uint32_t shards = 1;
+
+  /// What the manager said last.
+  proto::DrainOrder drain = proto::NO_DRAIN;
 
   /// Between managers, since the last acknowledgement.
   search_pauses pauses{options.backoff_min, options.backoff_max};

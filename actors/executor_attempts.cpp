@@ -7,6 +7,7 @@
 #include "actors/kinds/sleep.hpp"
 #include "runtime/duration.hpp"
 #include "runtime/log.hpp"
+#include "runtime/task/spec_check.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -37,6 +38,11 @@ item end_of_stopped(proto::Reason why) {
       x.set_reason(why);
       return x;
     }
+    case proto::NODE_DRAINED: {
+      auto x = failed("node_drained", "the node is drained");
+      x.set_reason(why);
+      return x;
+    }
     default: {
       auto x = failed("node_stopping", "the node was stopped");
       x.set_reason(why);
@@ -53,6 +59,7 @@ int weight(proto::Reason why) {
     case proto::STALLED:
       return 1;
     case proto::NODE_STOPPED:
+    case proto::NODE_DRAINED:
       return 2;
     case proto::TOTAL_TIMEOUT:
       return 3;
@@ -125,9 +132,12 @@ void executor_state::assign(const proto::Assignment& x) {
     return;
   }
   auto kind = kinds.find(spec->kind());
-  if (stopping || kind == kinds.end()) {
-    reject(key, stopping ? "the node stops"
-                         : "the node cannot run tasks of this kind");
+  if (kind == kinds.end()) {
+    reject(key, "the node cannot run tasks of this kind");
+    return;
+  }
+  if (stopping || drain != proto::NO_DRAIN) {
+    reject(key, stopping ? "the node stops" : "the node is drained");
     return;
   }
   if (!admit(key))
@@ -143,6 +153,7 @@ void executor_state::assign(const proto::Assignment& x) {
   }
   auto i = live.try_emplace(key).first;
   i->second.exclusive = kind->second.exclusive();
+  i->second.weight = weight_of(*spec);
   i->second.spec = std::move(spec);
   i->second.slot_deadline = self->clock().now() + options.slot_patience;
   if (x.has_checkpoint() && x.checkpoint().chunks() > 0)
@@ -153,7 +164,7 @@ void executor_state::assign(const proto::Assignment& x) {
 void executor_state::begin(attempt_map::iterator i) {
   auto& x = i->second;
   // The leader of another shard may have used the same offer.
-  x.has_slot = options.pool->take();
+  x.has_slot = options.pool->take(x.weight);
   if (!x.has_slot)
     return;
   options.on_slots();
@@ -258,6 +269,33 @@ void executor_state::start_sleep(attempt_map::iterator i) {
 
 // -- parts: stopping ----------------------------------------------------------
 
+void executor_state::follow(proto::DrainOrder x) {
+  if (!proto::DrainOrder_IsValid(x) || std::exchange(drain, x) == x)
+    return;
+  log::info("{} {}", label(),
+            x == proto::NO_DRAIN        ? "is not drained any more"
+            : x == proto::MOVE_ATTEMPTS ? "is drained: its attempts move"
+                                        : "is drained: its time is up");
+  std::vector<attempt_key> keys;
+  for (auto& [key, held] : live)
+    if (x != proto::NO_DRAIN && !held.dropped)
+      keys.push_back(key);
+  for (auto& key : keys)
+    if (x == proto::STOP_ATTEMPTS)
+      stop_attempt(key, proto::NODE_DRAINED);
+    else if (auto i = live.find(key); i != live.end())
+      move_attempt(i);
+  schedule_flush(); // The offer is another one now.
+}
+
+void executor_state::move_attempt(attempt_map::iterator i) {
+  auto& x = i->second;
+  if (x.control)
+    x.control->ask_for_checkpoint();
+  else if (!x.started)
+    stop_attempt(attempt_key{i->first}, proto::NODE_DRAINED);
+}
+
 void executor_state::stop_attempt(const attempt_key& key, proto::Reason why) {
   if (why == proto::LEASE_EXPIRED) {
     drop(key);
@@ -271,7 +309,7 @@ void executor_state::stop_attempt(const attempt_key& key, proto::Reason why) {
   }
   auto& x = i->second;
   // It has ended, and only its checkpoint holds it up.
-  if (x.end && why == proto::NODE_STOPPED)
+  if (x.end && weight(why) == weight(proto::NODE_STOPPED))
     return;
   if (weight(why) > weight(x.stop))
     x.stop = why;
@@ -368,7 +406,7 @@ void executor_state::erase(attempt_map::iterator i) {
   if (i->second.dropped && with_folder.erase(i->first) > 0)
     self->send(files, remove_folders{{i->first}});
   if (i->second.has_slot) {
-    options.pool->give_back();
+    options.pool->give_back(i->second.weight);
     options.on_slots();
   }
   live.erase(i);

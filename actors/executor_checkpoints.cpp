@@ -176,6 +176,11 @@ void executor_state::checkpoint_done(attempt_map::iterator i,
   if (!outcome)
     log::warn("{} cannot save a checkpoint of {}: {}", label(), to_string(key),
               outcome.error().message);
+  // The next one may never be the last.
+  if (outcome && !x.end && drain != proto::NO_DRAIN) {
+    stop_attempt(attempt_key{key}, proto::NODE_DRAINED);
+    return;
+  }
   if (x.stop == proto::REASON_UNSPECIFIED && x.next_checkpoint) {
     auto next = std::move(*x.next_checkpoint);
     x.next_checkpoint.reset();

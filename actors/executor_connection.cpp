@@ -259,6 +259,7 @@ void executor_state::send_keepalive() {
         }
         link.renewed = std::max(link.renewed, sent);
         note_shards(ack.shards());
+        follow(ack.drain());
       },
       [this, epoch](caf::error& err) {
         if (epoch == link.epoch)
@@ -304,6 +305,7 @@ void executor_state::on_ack(uint64_t number, const proto::ReportAck& x,
   pauses.found();
   link.renewed = std::max(link.renewed, sent);
   note_shards(x.shards());
+  follow(x.drain());
   remove_folders done;
   for (auto& key : table.acknowledged(number))
     if (with_folder.erase(key) > 0)
@@ -320,21 +322,27 @@ void executor_state::send_pull() {
   proto::Pull x;
   x.set_node(options.node);
   x.set_incarnation(options.incarnation);
-  x.set_free(free_slots());
+  auto slots = free_slots();
+  x.set_free(slots.free);
+  x.set_idle(slots.idle);
+  x.set_slots(slots.total);
   x.set_seen(link.seen);
   x.set_connection(link.epoch);
   for (auto& [kind, info] : kinds)
     x.add_kinds(kind);
   for (auto& label : options.labels)
     x.add_labels(label);
-  link.pulled.emplace(x.free(), x.seen());
+  link.pulled.emplace(slots, x.seen());
   pulled_at = self->clock().now();
   self->send(link.scheduler, std::move(x), caf::actor_cast<worker_actor>(self));
 }
 
-uint32_t executor_state::free_slots() const {
+slot_offer executor_state::free_slots() const {
   auto full = table.finished() > max_unacknowledged * options.slots + 100;
-  return stopping || full ? 0 : options.pool->share();
+  auto out = options.pool->share();
+  if (stopping || full || drain != proto::NO_DRAIN)
+    out.free = 0;
+  return out;
 }
 
 } // namespace coppice

@@ -8,6 +8,7 @@
 #include "runtime/health/node_card.hpp"
 #include "runtime/health/node_message.hpp"
 #include "runtime/log.hpp"
+#include "runtime/spelling.hpp"
 #include "storage/node_list_rows.hpp"
 
 #include <algorithm>
@@ -19,6 +20,9 @@ namespace {
 
 /// Names of refused nodes that are remembered.
 constexpr size_t max_refusals = 1'000;
+
+/// 10 years.
+constexpr int64_t max_drain_ms = int64_t{3'653} * 24 * 60 * 60 * 1'000;
 
 } // namespace
 
@@ -221,6 +225,16 @@ void information_centre_state::propose(
       [f](const caf::error& err) { f(unknown_outcome(err)); });
 }
 
+void information_centre_state::note(const std::string& text) {
+  proto::Command command;
+  command.mutable_note()->set_text(text);
+  self->request(replicator, caf::infinite, std::move(command))
+    .then([](const proto::Outcome&) {},
+          [text](const caf::error&) {
+            log::warn("{} lost an event: {}", name, text);
+          });
+}
+
 void information_centre_state::declare_down(const worker_key& x,
                                             down_cause why) {
   proto::NodeCommand command;
@@ -277,6 +291,7 @@ void information_centre_state::on_tick() {
     log::warn("{}: {}", name, brake.explain());
   else
     log::info("{} judges silent nodes again", name);
+  note(braked ? brake.explain() : "Silent nodes are judged again.");
 }
 
 void information_centre_state::begin_dialling(const worker_key& x) {
@@ -290,7 +305,17 @@ void information_centre_state::verify(const worker_key& x) {
   auto older = reached.lower_bound({x.node, 0});
   while (older != reached.end() && older->node == x.node)
     older = reached.erase(older);
-  on_dial(x);
+  if (unreached.emplace(x, options.verify_min).second)
+    on_dial(x);
+}
+
+void information_centre_state::verify_later(const worker_key& x) {
+  auto known = unreached.find(x);
+  if (known == unreached.end())
+    return;
+  auto& pause = known->second;
+  self->delayed_send(self, pause, atom::dial::value, x);
+  pause = std::min(2 * pause, options.verify_max);
 }
 
 void information_centre_state::on_dial(const worker_key& x) {
@@ -303,8 +328,9 @@ void information_centre_state::start_probes() {
     auto start = std::move(probes.front());
     probes.pop_front();
     auto* row = list->table().find(start.node);
-    if (!row || row->start != start) {
+    if (!row || row->start != start || row->state == node_state::left) {
       dials.erase(start);
+      unreached.erase(start);
       continue;
     }
     ++probes_under_way;
@@ -319,8 +345,12 @@ void information_centre_state::start_probes() {
 void information_centre_state::on_probe(const node_probe& x) {
   --probes_under_way;
   start_probes();
-  if (x.result == net::probe_result::reached)
+  if (x.result != net::probe_result::reached) {
+    verify_later(x.start);
+  } else {
     reached.insert(x.start);
+    unreached.erase(x.start);
+  }
   auto wanted = dials.find(x.start);
   if (wanted == dials.end())
     return;
@@ -341,11 +371,63 @@ void information_centre_state::on_probe(const node_probe& x) {
 
 // -- clients ------------------------------------------------------------------
 
-proto::Reply
-information_centre_state::on_request(const proto::Request& x) const {
-  if (!x.has_nodes())
-    return refusal(ec::protocol_violation,
-                   "the information centre does not know this request");
+caf::result<proto::Reply>
+information_centre_state::on_request(const proto::Request& x) {
+  proto::NodeCommand command;
+  proto::Reply done;
+  switch (x.kind_case()) {
+    case proto::Request::kNodes:
+      return list_nodes();
+    case proto::Request::kDrain: {
+      command.set_node(x.drain().node());
+      auto rest = std::clamp<int64_t>(x.drain().deadline_ms(), 0, max_drain_ms);
+      command.set_drained_until_ms(rest == 0 ? 0 : wall_clock_ms() + rest);
+      done.mutable_drain();
+      break;
+    }
+    case proto::Request::kRelease: {
+      command.set_node(x.release().node());
+      command.set_released(true);
+      auto* row = list->table().find(command.node());
+      done.mutable_release()->set_drained(row && row->hold);
+      break;
+    }
+    case proto::Request::kForgetNode:
+      command.set_node(x.forget_node().node());
+      command.set_forgotten(true);
+      done.mutable_forget_node();
+      break;
+    default:
+      return refusal(ec::protocol_violation,
+                     "the information centre does not know this request");
+  }
+  auto* row = list->table().find(command.node());
+  if (!row || row->state == node_state::forgotten)
+    return refusal(ec::not_found, "there is no node "
+                                    + in_quotes(command.node())
+                                    + "; 'coppice nodes' lists them");
+  if (command.forgotten() && row->state == node_state::healthy)
+    return refusal(ec::conflict, "node " + command.node()
+                                   + " is healthy; stop it first, or it "
+                                     "would come back");
+  return change(std::move(command), std::move(done));
+}
+
+caf::result<proto::Reply> information_centre_state::change(proto::NodeCommand x,
+                                                           proto::Reply done) {
+  auto promise = self->make_response_promise<proto::Reply>();
+  propose(std::move(x),
+          [promise, done](const std::optional<proto::Error>& failed) mutable {
+            if (failed) {
+              done.Clear();
+              *done.mutable_error() = *failed;
+            }
+            promise.deliver(std::move(done));
+          });
+  return promise;
+}
+
+proto::Reply information_centre_state::list_nodes() const {
   proto::Reply reply;
   auto& out = *reply.mutable_nodes();
   for (auto& row : list->table().rows()) {

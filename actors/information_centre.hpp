@@ -4,7 +4,7 @@
 #pragma once
 
 #include "actors/local_messages.hpp"
-#include "actors/net/tcp_dial.hpp"
+#include "actors/net/node_prober.hpp"
 #include "runtime/health/node_list.hpp"
 #include "storage/tables.hpp"
 
@@ -37,22 +37,20 @@ using information_centre_impl = local_information_centre_actor::extend<
   caf::reacts_to<node_probe>, caf::reacts_to<atom::dial, worker_key>,
   caf::reacts_to<atom::flush>, caf::reacts_to<atom::tick>>;
 
-/// Tries to connect to *address* elsewhere, and calls *f* with what came of it,
-/// from any thread.
-using node_prober = std::function<void(
-  const std::string& address, std::function<void(net::probe_result)> f)>;
-
 /// What the INFORMATION_CENTRE is told when it starts.
 struct information_centre_options {
   std::string cluster = "coppice";
   health_limits limits;
   brake_limits brake;
   /// None: nobody is ever proven to be gone.
-  node_prober probe;
+  net::node_prober probe;
   /// Pauses between tries to connect to a node whose connection was lost; they
   /// double.
   std::chrono::milliseconds probe_min{5};
   std::chrono::milliseconds probe_max{500};
+  /// The same until a node was reached for the first time.
+  std::chrono::milliseconds verify_min{1'000};
+  std::chrono::milliseconds verify_max{60'000};
   /// How many tries may be under way.
   size_t max_probes = 32;
   /// About the size of a message with changes of the list.
@@ -93,7 +91,7 @@ struct information_centre_state {
 
   caf::result<proto::LeaveAck> on_leave(const proto::Leave& x);
 
-  proto::Reply on_request(const proto::Request& x) const;
+  caf::result<proto::Reply> on_request(const proto::Request& x);
 
   void on_probe(const node_probe& x);
 
@@ -106,6 +104,15 @@ struct information_centre_state {
   void on_down(const caf::down_msg& x);
 
   // -- parts of the handlers --------------------------------------------------
+
+  proto::Reply list_nodes() const;
+
+  /// Proposes what people want to be done with a node, and answers *done* when
+  /// it is durable.
+  caf::result<proto::Reply> change(proto::NodeCommand x, proto::Reply done);
+
+  /// Adds an event of words.
+  void note(const std::string& text);
 
   /// Says why a node must not register, if there is a reason.
   std::optional<error> refuse(const proto::Registration& x) const;
@@ -133,6 +140,9 @@ struct information_centre_state {
 
   /// Finds out whether the node can be reached at all.
   void verify(const worker_key& x);
+
+  /// Does it again after a pause.
+  void verify_later(const worker_key& x);
 
   void start_probes();
 
@@ -165,6 +175,9 @@ struct information_centre_state {
   /// Nodes that accepted a connection at the address that they name. Of others
   /// a refusal proves nothing: the address may be wrong.
   std::set<worker_key> reached;
+
+  /// Subscribers that were not reached yet, with the pause before the next try.
+  std::map<worker_key, std::chrono::milliseconds> unreached;
 
   /// Nodes that are connected to until they are heard of or refuse, with the
   /// pause before the next try.

@@ -73,9 +73,10 @@ result<> job_scheduler_state::init(job_scheduler_options xs,
   load_kinds();
   return store->read([this](const table_view& view, uint64_t) {
     for (uint32_t number = 1; auto row = get_class(view, number); ++number) {
-      auto rules = strings(row->labels());
-      queue.define_class(number, row->kind(), rules);
-      classes[{row->kind(), std::move(rules)}] = number;
+      class_needs needs{row->kind(), strings(row->labels()),
+                        std::max(row->weight(), 1u)};
+      queue.define_class(number, needs.kind, needs.labels, needs.weight);
+      classes[std::move(needs)] = number;
     }
     for (auto& waiting : get_queues(view))
       queue.mark_ready(waiting.product, waiting.task_class);
@@ -129,7 +130,10 @@ void job_scheduler_state::on_pull(proto::Pull& x, worker_actor& from) {
     self->monitor(from);
     load_kinds();
   }
-  w.credit.pulled(x.free(), x.seen());
+  slot_offer slots{x.free()};
+  slots.idle = std::max(x.idle(), slots.free);
+  slots.total = std::max(x.slots(), slots.idle);
+  w.credit.pulled(slots, x.seen());
   refresh_offer(key);
   schedule_dispatch();
 }
@@ -140,14 +144,16 @@ void job_scheduler_state::refresh_offer(const worker_key& key) {
     return;
   auto& w = i->second;
   auto gone = down.find(key.node);
-  if (gone != down.end() && gone->second == key.incarnation)
+  if ((gone != down.end() && gone->second == key.incarnation)
+      || drained.count(key.node) > 0)
     return queue.withdraw(key);
-  auto free = w.credit.available();
+  auto slots = w.credit.available();
   switch (bad_nodes.judge(key.node, self->clock().now())) {
     case quarantine::standing::open:
-      return queue.offer(key, w.kinds, w.labels, free);
+      return queue.offer(key, w.kinds, w.labels, slots);
     case quarantine::standing::trial_due:
-      return queue.offer(key, w.kinds, w.labels, std::min(free, 1u));
+      slots.free = std::min(slots.free, 1u);
+      return queue.offer(key, w.kinds, w.labels, slots);
     default:
       return queue.withdraw(key);
   }
@@ -165,6 +171,10 @@ void job_scheduler_state::on_nodes(const node_news& x) {
       down[row.start.node] = row.start.incarnation;
     else
       down.erase(row.start.node);
+    if (row.hold)
+      drained.insert(row.start.node);
+    else
+      drained.erase(row.start.node);
     // Who stops it may mend it, and it must not count for those that are here.
     if (row.state == node_state::left || row.state == node_state::forgotten)
       bad_nodes.release(row.start.node);
@@ -276,6 +286,7 @@ void job_scheduler_state::add_lease(delivery& to, const task_id& task,
       == quarantine::standing::trial_due)
     bad_nodes.begin_trial(who.node, task);
   auto* kind = kinds.find(spec.kind());
+  to.slots += weight_of(spec);
   to.leases.push_back({task, attempt, who.node, who.incarnation,
                        kind ? effective_clocks(spec, *kind) : clocks{},
                        first_leased_ms});
@@ -302,8 +313,7 @@ void job_scheduler_state::deliver(deliveries& xs) {
       self->send(tracker, std::move(lost));
       continue;
     }
-    auto n = static_cast<uint32_t>(x.leases.size());
-    x.message.set_number(w->second.credit.send(n));
+    x.message.set_number(w->second.credit.send(x.slots));
     self->send(tracker, granted_leases{std::move(x.leases)});
     self->send(w->second.handle, std::move(x.message));
   }
@@ -324,8 +334,8 @@ caf::result<proto::Reply> job_scheduler_state::explain(proto::Request& x) {
       return;
     auto& out = *reply.mutable_explain();
     out.add_lines(to_string(queue.explain(row->task_class())));
-    if (auto withheld = explain_withheld(view, *row); !withheld.empty())
-      out.add_lines(std::move(withheld));
+    for (auto& line : explain_withheld(row->task_class()))
+      out.add_lines(std::move(line));
     for (auto& line : explain_state(task.value(), wall_clock_ms()))
       out.add_lines(std::move(line));
     *out.mutable_task() = std::move(task.value());

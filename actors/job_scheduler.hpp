@@ -58,12 +58,24 @@ struct job_scheduler_state {
     worker_credit credit;
   };
 
+  /// What tells one class from another.
+  struct class_needs {
+    std::string kind;
+    /// Sorted.
+    std::vector<std::string> labels;
+    uint32_t weight = 1;
+
+    auto operator<=>(const class_needs&) const = default;
+  };
+
   /// A spec that is proposed.
   struct accepted {
     /// Its place in the reply.
     int place = 0;
     /// Who runs it at once, if a pull waits for it.
     std::optional<worker_key> claimed;
+    /// Only if claimed.
+    uint32_t task_class = 0;
     /// The encoded spec, for the assignment; only if claimed.
     std::string bytes;
     proto::TaskSpec spec;
@@ -90,6 +102,8 @@ struct job_scheduler_state {
   struct delivery {
     proto::Assignments message;
     std::vector<granted_lease> leases;
+    /// That they take.
+    uint32_t slots = 0;
   };
 
   using deliveries = std::map<worker_key, delivery>;
@@ -142,13 +156,11 @@ struct job_scheduler_state {
   /// @param why Why some may be released, as a clause for people.
   void review(const std::string& why);
 
-  /// Returns the nodes that are here and could run a task.
-  std::set<std::string> able_nodes(const table_view& view,
-                                   const proto::TaskRow& x) const;
+  /// Returns the nodes that are here and could run tasks of a class.
+  std::set<std::string> able_nodes(uint32_t task_class) const;
 
-  /// Says which nodes could run a task, but are quarantined; empty if none.
-  std::string explain_withheld(const table_view& view,
-                               const proto::TaskRow& x) const;
+  /// Says which nodes could run a task of a class, but get none, and why.
+  std::vector<std::string> explain_withheld(uint32_t task_class) const;
 
   // -- parts of the handlers --------------------------------------------------
 
@@ -216,11 +228,14 @@ struct job_scheduler_state {
 
   std::map<worker_key, worker> workers;
 
-  /// Number of a class by kind and label rules, as far as it was seen.
-  std::map<std::pair<std::string, std::vector<std::string>>, uint32_t> classes;
+  /// Numbers of classes, as far as they were seen.
+  std::map<class_needs, uint32_t> classes;
 
   /// The last start of each node that is down.
   std::map<std::string, uint64_t> down;
+
+  /// Nodes that people drain.
+  std::set<std::string> drained;
 
   bool dispatch_scheduled = false;
 

@@ -6,7 +6,6 @@
 #include "actors/job_scheduler.hpp"
 #include "actors/replies.hpp"
 #include "runtime/log.hpp"
-#include "runtime/task/label_rules.hpp"
 #include "storage/task_tables.hpp"
 
 #include <algorithm>
@@ -49,7 +48,7 @@ void job_scheduler_state::on_end(const attempt_end& x) {
   }
   auto able = store->read([&](const table_view& view, uint64_t) {
     auto row = get_task(view, x.task);
-    return row ? able_nodes(view, *row).size() : 0;
+    return row ? able_nodes(row->task_class()).size() : 0;
   });
   if (!able)
     return;
@@ -93,25 +92,13 @@ void job_scheduler_state::on_review() {
 }
 
 std::set<std::string>
-job_scheduler_state::able_nodes(const table_view& view,
-                                const proto::TaskRow& x) const {
+job_scheduler_state::able_nodes(uint32_t task_class) const {
   std::set<std::string> result;
-  auto wanted = get_class(view, x.task_class());
-  if (!wanted)
-    return result;
-  std::vector<label_rule> rules;
-  for (auto& text : wanted->labels())
-    if (auto rule = parse_label_rule(text))
-      rules.push_back(std::move(rule.value()));
-    else
-      return result; // No node meets it.
   for (auto& [key, w] : workers) {
     auto gone = down.find(key.node);
-    if (gone != down.end() && gone->second == key.incarnation)
-      continue;
-    auto has_kind = std::find(w.kinds.begin(), w.kinds.end(), wanted->kind())
-                    != w.kinds.end();
-    if (has_kind && labels_match(rules, w.labels))
+    auto is_down = gone != down.end() && gone->second == key.incarnation;
+    if (!is_down
+        && queue.could_run(task_class, w.kinds, w.labels, w.credit.available()))
       result.insert(key.node);
   }
   return result;
@@ -141,29 +128,26 @@ caf::result<proto::Reply> job_scheduler_state::nodes(proto::Request& x) {
 
 proto::Reply job_scheduler_state::release(const proto::ReleaseRequest& x) {
   proto::Reply reply;
-  auto read = store->read([&](const table_view& view, uint64_t) {
-    reply.mutable_release()->set_known(find_node(view, x.node()).has_value());
-  });
-  if (!read)
-    return refusal(read.error());
   reply.mutable_release()->set_quarantined(bad_nodes.release(x.node()));
   review("somebody asked for it");
   return reply;
 }
 
-std::string
-job_scheduler_state::explain_withheld(const table_view& view,
-                                      const proto::TaskRow& x) const {
-  if (quarantined.empty())
-    return {};
-  auto able = able_nodes(view, x);
-  std::vector<std::string> names;
-  std::set_intersection(able.begin(), able.end(), quarantined.begin(),
-                        quarantined.end(), std::back_inserter(names));
-  if (names.empty())
-    return {};
-  return "nodes that could run it are quarantined: " + joined(names, ", ")
-         + "; 'coppice nodes' says why";
+std::vector<std::string>
+job_scheduler_state::explain_withheld(uint32_t task_class) const {
+  std::vector<std::string> out;
+  auto able = able_nodes(task_class);
+  auto say = [&](const std::set<std::string>& these, const std::string& why) {
+    std::vector<std::string> names;
+    std::set_intersection(able.begin(), able.end(), these.begin(), these.end(),
+                          std::back_inserter(names));
+    if (!names.empty())
+      out.push_back("nodes that could run it are " + why + ": "
+                    + joined(names, ", ") + "; 'coppice nodes' says why");
+  };
+  say(quarantined, "quarantined");
+  say(drained, "drained");
+  return out;
 }
 
 } // namespace coppice

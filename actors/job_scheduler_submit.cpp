@@ -17,10 +17,11 @@ namespace {
 /// Specs of one submit are packed into commands of about this size.
 constexpr size_t max_part_bytes = size_t{128} << 10;
 
-std::vector<std::string> sorted_labels(const proto::TaskSpec& x) {
-  std::vector<std::string> result{x.labels().begin(), x.labels().end()};
-  std::sort(result.begin(), result.end());
-  return result;
+job_scheduler_state::class_needs needs_of(const proto::TaskSpec& x) {
+  job_scheduler_state::class_needs out{
+    x.kind(), {x.labels().begin(), x.labels().end()}, weight_of(x)};
+  std::sort(out.labels.begin(), out.labels.end());
+  return out;
 }
 
 } // namespace
@@ -105,9 +106,11 @@ job_scheduler_state::accept(std::string bytes, int place,
   item.product = *product->second;
   if (item.product.epoch() < item.product.newest_epoch())
     return item; // Nothing new is accepted by this binding.
-  auto known = classes.find({spec.kind(), sorted_labels(spec)});
-  if (known != classes.end())
-    item.claimed = queue.claim(known->second);
+  auto known = classes.find(needs_of(spec));
+  if (known != classes.end()) {
+    item.task_class = known->second;
+    item.claimed = queue.claim(item.task_class);
+  }
   return item;
 }
 
@@ -121,6 +124,8 @@ void job_scheduler_state::fill(proto::SubmitCommand::Item& out,
   out.set_kind(spec.kind());
   out.set_priority(spec.priority());
   *out.mutable_labels() = spec.labels();
+  if (auto weight = weight_of(spec); weight > 1)
+    out.set_weight(weight);
   out.set_idempotency_key(spec.idempotency_key());
   if (!item.claimed) {
     out.set_spec(std::exchange(item.bytes, {}));
@@ -157,7 +162,7 @@ void job_scheduler_state::item_submitted(accepted& item,
                                          const proto::SubmitOutcome::Item& said,
                                          deliveries& out) {
   if (item.claimed)
-    queue.claim_settled(*item.claimed, said.leased());
+    queue.claim_settled(item.task_class, *item.claimed, said.leased());
   if (said.leased()) {
     auto& to = out[*item.claimed];
     add_lease(to, from_ref(said.id()), 1, *item.claimed, item.spec,
@@ -180,7 +185,7 @@ void job_scheduler_state::submit_failed(submission& batch, size_t first,
   for (auto i = first; i < first + n; ++i) {
     auto& item = batch.items[i];
     if (item.claimed)
-      queue.claim_settled(*item.claimed, false);
+      queue.claim_settled(item.task_class, *item.claimed, false);
     auto& reply = *batch.reply.mutable_submit()->mutable_items(item.place);
     *reply.mutable_error() = why;
   }
@@ -189,10 +194,9 @@ void job_scheduler_state::submit_failed(submission& batch, size_t first,
 
 void job_scheduler_state::learn_class(uint32_t number,
                                       const proto::TaskSpec& spec) {
-  auto rules = sorted_labels(spec);
-  auto [i, added] = classes.try_emplace({spec.kind(), rules}, number);
+  auto [i, added] = classes.try_emplace(needs_of(spec), number);
   if (added)
-    queue.define_class(number, spec.kind(), std::move(rules));
+    queue.define_class(number, i->first.kind, i->first.labels, i->first.weight);
 }
 
 } // namespace coppice

@@ -9,7 +9,7 @@
 #include "actors/launcher_link.hpp"
 #include "actors/manager.hpp"
 #include "actors/net/middleman.hpp"
-#include "actors/net/tcp_dial.hpp"
+#include "actors/net/node_prober.hpp"
 #include "actors/peer_links.hpp"
 #include "actors/state_monitor.hpp"
 #include "actors/worker.hpp"
@@ -94,21 +94,6 @@ std::vector<std::string> label_list(const node_config& x) {
   for (auto& [key, value] : x.worker.labels)
     result.push_back(key + '=' + value);
   return result;
-}
-
-/// Returns what finds out whether somebody listens at an address, in a thread
-/// of its own.
-node_prober prober(caf::actor_system& sys) {
-  constexpr auto patience = std::chrono::milliseconds{500};
-  return [&sys](const std::string& address,
-                std::function<void(net::probe_result)> f) {
-    sys.spawn<caf::detached>([address,
-                              f = std::move(f)](caf::event_based_actor*) {
-      auto where = parse_host_port(address);
-      f(where ? net::tcp_probe(where.value().host, where.value().port, patience)
-              : net::probe_result::unreachable);
-    });
-  };
 }
 
 std::string address_list(const std::vector<host_port>& xs) {
@@ -240,7 +225,7 @@ private:
     bad.backoff_max = std::max(bad.backoff_max, bad.backoff_min);
     x.observe.cluster = config_.cluster.name;
     x.observe.limits.limit = config_.keepalive.limit;
-    x.observe.probe = prober(sys_);
+    x.observe.probe = net::thread_prober(sys_);
     return x;
   }
 
@@ -313,8 +298,7 @@ private:
     return std::nullopt;
   }
 
-  /// Starts STATE_MONITOR with what an earlier start knew. A view that cannot
-  /// be read is made anew: the managers have all of it.
+  /// Starts STATE_MONITOR with what an earlier start knew.
   void start_monitor() {
     state_monitor_options options;
     options.cluster = config_.cluster.name;
@@ -324,36 +308,23 @@ private:
       failure_ = exit_code::gave_up;
       ::kill(::getpid(), SIGTERM);
     };
-    if (auto view = open_view()) {
-      if (auto saved = view->load())
-        options.saved = std::move(saved.value());
-      options.saver
-        = sys_.spawn<caf::detached>(cluster_view_saver, std::move(view));
+    auto dir = config_.data.dir / "view";
+    if (auto opened = cluster_view::open_or_renew(dir)) {
+      auto& x = opened.value();
+      if (x.damage)
+        log::warn("the view of the cluster in {} is made anew: {}",
+                  dir.string(), to_string(*x.damage));
+      options.saved = std::move(x.saved);
+      options.saver = sys_.spawn<caf::detached>(
+        cluster_view_saver, std::shared_ptr<cluster_view>{std::move(x.view)});
+    } else {
+      log::warn("this node will know no others after a restart: {}",
+                to_string(opened.error()));
     }
     // Nothing may make it mute for long: it would be taken for silent.
     monitor_ = sys_.spawn<caf::detached>(state_monitor, std::move(options));
     watch(monitor_);
     self_->send(directory_, local_state_monitor_actor{monitor_});
-  }
-
-  std::shared_ptr<cluster_view> open_view() const {
-    auto dir = config_.data.dir / "view";
-    auto opened = cluster_view::open(dir);
-    auto readable = opened && opened.value()->load();
-    if (!readable) {
-      log::warn("the view of the cluster in {} cannot be read and is made anew",
-                dir.string());
-      opened = error{ec::corrupt_store, ""};
-      std::error_code err;
-      std::filesystem::remove_all(dir, err);
-      opened = cluster_view::open(dir);
-    }
-    if (!opened) {
-      log::warn("this node will know no others after a restart: {}",
-                to_string(opened.error()));
-      return nullptr;
-    }
-    return std::move(opened.value());
   }
 
   proto::NodeCard card() const {

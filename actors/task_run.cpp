@@ -37,6 +37,7 @@ struct shared_run {
   std::mutex mutex;
   std::condition_variable changed;
   bool cancelled = false;
+  bool checkpoint_wanted = false;
   /// The answer to the last checkpoint.
   std::optional<result<>> saved;
 };
@@ -50,6 +51,11 @@ public:
     std::lock_guard guard{shared_->mutex};
     shared_->cancelled = true;
     shared_->changed.notify_all();
+  }
+
+  void ask_for_checkpoint() override {
+    std::lock_guard guard{shared_->mutex};
+    shared_->checkpoint_wanted = true;
   }
 
   void checkpoint_saved(const result<>& outcome) override {
@@ -93,6 +99,11 @@ public:
   bool cancelled() const override {
     std::lock_guard guard{shared_->mutex};
     return shared_->cancelled;
+  }
+
+  bool checkpoint_wanted() const override {
+    std::lock_guard guard{shared_->mutex};
+    return shared_->checkpoint_wanted;
   }
 
   // -- what it says -----------------------------------------------------------

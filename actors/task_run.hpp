@@ -69,6 +69,9 @@ public:
   /// @param grace After this it may be ended by force; 0: at once.
   virtual void stop(std::chrono::milliseconds grace) = 0;
 
+  /// Asks the attempt to save a checkpoint soon; it may not.
+  virtual void ask_for_checkpoint() = 0;
+
   /// Says that the checkpoint that it asked for last is durable, or why it is
   /// not.
   virtual void checkpoint_saved(const result<>& outcome) = 0;

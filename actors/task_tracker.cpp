@@ -218,6 +218,10 @@ void task_tracker_state::on_nodes(const node_news& x) {
   std::vector<verdict> lost;
   auto read = store->read([&](const table_view& view, uint64_t) {
     for (auto& row : *x.rows) {
+      if (row.hold)
+        drained[row.start.node] = *row.hold;
+      else
+        drained.erase(row.start.node);
       auto i = holders.lower_bound({row.start.node, 0});
       for (; i != holders.end() && i->node == row.start.node; ++i) {
         auto proof = judge_end(row, *i);

@@ -124,6 +124,9 @@ struct task_tracker_state {
 
   caf::result<proto::ReportAck> renew(proto::ReportAck ack);
 
+  /// Returns what the node has to do because people drain it.
+  proto::DrainOrder order_for(const std::string& node) const;
+
   caf::result<proto::CheckpointOutcome> on_save(proto::SaveCheckpoint& x);
 
   proto::CheckpointChunk on_load(const proto::LoadCheckpoint& x);
@@ -261,6 +264,9 @@ struct task_tracker_state {
 
   /// Nobody else can lead.
   bool alone = false;
+
+  /// Nodes that people drain.
+  std::map<std::string, node_hold> drained;
 
   /// How many there are in the cluster.
   uint32_t shards = 1;

@@ -5,6 +5,7 @@
 
 #include "actors/replies.hpp"
 #include "actors/task_tracker.hpp"
+#include "runtime/health/node_rules.hpp"
 #include "runtime/log.hpp"
 #include "runtime/task/judgement.hpp"
 #include "runtime/task/reconcile.hpp"
@@ -181,6 +182,7 @@ caf::result<proto::ReportAck> task_tracker_state::on_report(proto::Report& x) {
   proto::ReportAck ack;
   ack.set_number(x.number());
   ack.set_shards(shards);
+  ack.set_drain(order_for(x.node()));
   auto* w = find_worker(x.node(), x.incarnation());
   if (!w) {
     set_error(*ack.mutable_error(),
@@ -215,6 +217,12 @@ caf::result<proto::ReportAck> task_tracker_state::on_report(proto::Report& x) {
                  promise.deliver(std::move(ack));
                });
   return promise;
+}
+
+proto::DrainOrder task_tracker_state::order_for(const std::string& node) const {
+  auto i = drained.find(node);
+  return i == drained.end() ? proto::NO_DRAIN
+                            : drain_order(i->second, wall_clock_ms());
 }
 
 /// A worker goes on with what it holds because it was answered. A leader that

@@ -115,4 +115,24 @@ result<> cluster_view::clear() {
   });
 }
 
+result<cluster_view::opened_view>
+cluster_view::open_or_renew(const std::filesystem::path& dir) {
+  opened_view out;
+  for (;;) {
+    auto opened = open(dir);
+    auto loaded = opened ? opened.value()->load() : opened.as_failure();
+    if (loaded) {
+      out.view = std::move(opened.value());
+      out.saved = std::move(loaded.value());
+      return out;
+    }
+    if (out.damage)
+      return loaded.error();
+    out.damage = loaded.error();
+    opened = error{ec::corrupt_store, "closed"};
+    std::error_code err;
+    std::filesystem::remove_all(dir, err);
+  }
+}
+
 } // namespace coppice

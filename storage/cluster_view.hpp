@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,13 @@ struct saved_view {
 /// again.
 class cluster_view {
 public:
+  struct opened_view {
+    std::unique_ptr<cluster_view> view;
+    saved_view saved;
+    /// Why the one that was there could not be read; it is gone.
+    std::optional<error> damage;
+  };
+
   /// Opens the view in the folder *dir*, which is made if it is not there.
   static result<std::unique_ptr<cluster_view>>
   open(const std::filesystem::path& dir);
@@ -44,6 +52,10 @@ public:
 
   /// Removes all rows.
   result<> clear();
+
+  /// Opens the view in the folder *dir* and loads what is in it. One that
+  /// cannot be read is made anew.
+  static result<opened_view> open_or_renew(const std::filesystem::path& dir);
 
 private:
   cluster_view(lmdb_env env, MDB_dbi nodes);

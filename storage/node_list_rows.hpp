@@ -3,15 +3,17 @@
 
 #pragma once
 
+#include "proto/node_list.pb.h"
 #include "runtime/health/node_entry.hpp"
 #include "storage/table_view.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
 
-// The list of nodes in the tables of the cluster group. Only the state machine
-// changes it.
+// The list of nodes, and the events, in the tables of the cluster group. Only
+// the state machine changes them.
 
 namespace coppice {
 
@@ -21,6 +23,8 @@ struct node_list_head {
   list_version version;
   /// Of the last row that was forgotten; zeros if there was none.
   list_version forgotten;
+  /// Number of the last event; 0 if there was none.
+  uint64_t last_event = 0;
 };
 
 /// Returns zeros for a list that never changed.
@@ -37,5 +41,15 @@ std::vector<node_entry> get_list_rows(const table_view& view);
 void put_list_row(table_view& view, const node_entry& x);
 
 void erase_list_row(table_view& view, std::string_view node);
+
+/// Writes an event behind all others.
+/// @param x Its number is the next one.
+void put_event(table_view& view, const proto::Event& x);
+
+void erase_event(table_view& view, uint64_t number);
+
+/// Returns the last events behind number *after*, at most *limit*, in order.
+std::vector<proto::Event> get_events(const table_view& view, uint64_t after,
+                                     uint32_t limit);
 
 } // namespace coppice

@@ -49,6 +49,8 @@ const char* to_string(table x) noexcept {
       return "shard";
     case table::node_list:
       return "node_list";
+    case table::event:
+      return "event";
   }
   return "unknown";
 }

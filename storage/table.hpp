@@ -34,11 +34,12 @@ enum class table : uint8_t {
   manager,
   shard,
   node_list,
+  event,
 };
 
 /// How many tables there are.
 /// @relates table
-inline constexpr size_t table_count = 21;
+inline constexpr size_t table_count = 22;
 
 /// @relates table
 inline constexpr size_t to_index(table x) noexcept {

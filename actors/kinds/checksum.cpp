@@ -183,7 +183,8 @@ private:
   // -- checkpoints ------------------------------------------------------------
 
   void save_if_due() {
-    if (clock::now() - saved_at_ < limits_.interval
+    if (!context_.checkpoint_wanted()
+        && clock::now() - saved_at_ < limits_.interval
         && state_.bytes - saved_bytes_ < limits_.bytes)
       return;
     // What a checkpoint says is there must be there, also after a power cut.

@@ -36,6 +36,10 @@ public:
     caf::anon_send(run_, stop_exec{grace});
   }
 
+  void ask_for_checkpoint() override {
+    caf::anon_send(run_, want_checkpoint{});
+  }
+
   void checkpoint_saved(const result<>& outcome) override {
     caf::anon_send(
       run_, exec_checkpoint_saved{outcome ? "" : outcome.error().message});
@@ -143,6 +147,12 @@ void exec_run_state::on_stop(const stop_exec& x) {
   self->send(settings.launcher, stop_command{stop});
 }
 
+void exec_run_state::on_want_checkpoint() {
+  auto asked = write_small_file(start.folder / "checkpoint-wanted", "");
+  if (!asked)
+    note("it cannot be asked for a checkpoint: " + asked.error().message);
+}
+
 void exec_run_state::on_checkpoint_saved(const exec_checkpoint_saved& x) {
   if (!x.problem.empty())
     note("the checkpoint was not saved: " + x.problem);
@@ -226,6 +236,7 @@ exec_run(exec_run_actor::stateful_pointer<exec_run_state> self,
   return {
     [self](const launch_event& x) { self->state.on_event(x.event); },
     [self](const stop_exec& x) { self->state.on_stop(x); },
+    [self](const want_checkpoint&) { self->state.on_want_checkpoint(); },
     [self](const exec_checkpoint_saved& x) {
       self->state.on_checkpoint_saved(x);
     },

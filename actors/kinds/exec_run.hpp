@@ -26,16 +26,18 @@ struct stop_exec {
   std::chrono::milliseconds grace{0};
 };
 
+/// The command is to save a checkpoint soon.
+struct want_checkpoint {};
+
 /// What became of a checkpoint: empty if it is durable, else why not.
 struct exec_checkpoint_saved {
   std::string problem;
 };
 
 /// The EXEC_RUN of one attempt of the kind "exec", with its own timer.
-using exec_run_actor
-  = launch_observer::extend<caf::reacts_to<stop_exec>,
-                            caf::reacts_to<exec_checkpoint_saved>,
-                            caf::reacts_to<caf::flush_atom>>;
+using exec_run_actor = launch_observer::extend<
+  caf::reacts_to<stop_exec>, caf::reacts_to<want_checkpoint>,
+  caf::reacts_to<exec_checkpoint_saved>, caf::reacts_to<caf::flush_atom>>;
 
 /// What all commands of a node have in common.
 struct exec_settings {
@@ -65,6 +67,8 @@ struct exec_run_state {
   void on_event(const proto::LaunchEvent& x);
 
   void on_stop(const stop_exec& x);
+
+  void on_want_checkpoint();
 
   void on_checkpoint_saved(const exec_checkpoint_saved& x);
 
@@ -136,4 +140,5 @@ exec_run(exec_run_actor::stateful_pointer<exec_run_state> self,
 } // namespace coppice
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::stop_exec)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::want_checkpoint)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::exec_checkpoint_saved)

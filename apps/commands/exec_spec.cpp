@@ -54,6 +54,10 @@ result<> set_numbers(const arguments& args, proto::TaskSpec& spec) {
   if (!priority)
     return priority.error();
   spec.set_priority(static_cast<int32_t>(priority.value()));
+  auto weight = args.number("weight", 0, 1, 1'000);
+  if (!weight)
+    return weight.error();
+  spec.set_weight(static_cast<uint32_t>(weight.value()));
   auto attempts = args.number("attempts", 0, 1, 1'000);
   if (!attempts)
     return attempts.error();
@@ -157,6 +161,8 @@ void declare_run_options(boost::program_options::options_description& x) {
     "-9 to 9, higher runs first within the product (default 0)")(
     "label", texts_value("RULE"),
     "what its node must have, e.g. gpu=yes or zone!=a; may be repeated")(
+    "weight", text_value("N"),
+    "how many slots of its node it takes, 1 to 1000 (default 1)")(
     "key", text_value("KEY"),
     "makes it safe to submit twice: the same key of the same product names the "
     "same task")("attempts", text_value("N"),

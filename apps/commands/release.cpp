@@ -15,9 +15,9 @@ exit_code release(context& ctx, const std::string& node) {
   auto code = exit_code::success;
   if (!ctx.ask(std::move(request), reply, code))
     return code;
+  auto changed = reply.release().quarantined() || reply.release().drained();
   ctx.out << printable(node)
-          << (reply.release().quarantined() ? " is released"
-                                            : " was not quarantined")
+          << (changed ? " is released" : " was neither quarantined nor drained")
           << "\n";
   return code;
 }
@@ -33,14 +33,15 @@ result<action> prepare(const arguments& args) {
 
 const command release_command_info{
   .name = "release",
-  .brief = "give attempts to a node again that is quarantined",
+  .brief = "give tasks to a node again that is drained or quarantined",
   .synopsis = "[options] NODE",
   .text
   = "A node on which several tasks in a row failed within seconds is "
     "quarantined: it gets\n"
     "no attempts but one as a trial now and then, and 'coppice nodes' says "
     "why. When its\n"
-    "fault is mended, this releases it at once.\n"
+    "fault is mended, this releases it at once. It ends 'coppice drain' as "
+    "well.\n"
     "\n"
     "Example: coppice release worker-3\n",
   .declare = nullptr,

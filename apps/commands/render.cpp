@@ -5,6 +5,7 @@
 
 #include "apps/commands/text.hpp"
 #include "config/values.hpp"
+#include "runtime/health/node_entry.hpp"
 
 #include <algorithm>
 #include <array>
@@ -84,6 +85,8 @@ std::string reason_text(proto::Reason x) {
       return "its node refused it";
     case proto::NODE_STOPPED:
       return "its node was stopped";
+    case proto::NODE_DRAINED:
+      return "its node is drained";
     case proto::RESTORED:
       return "the cluster was restored";
     default: // New and completed say nothing that the state does not.
@@ -206,7 +209,9 @@ namespace {
 std::string node_state_name(const proto::Node& x) {
   if (x.suspected())
     return "suspect";
-  if (x.quarantined() && x.state() == "healthy")
+  if (x.state() == "healthy" && x.drained_ms() != 0)
+    return x.leased() > 0 ? "draining" : "drained";
+  if (x.state() == "healthy" && x.quarantined())
     return "quarantined";
   return x.state().empty() ? "unknown" : x.state();
 }
@@ -219,6 +224,60 @@ std::string node_roles_of(const proto::Node& x) {
 }
 
 } // namespace
+
+std::string drain_note(const proto::Node& x, unix_ms now) {
+  auto name = printable(x.name());
+  std::string out
+    = "Node " + name + " gets no tasks until 'coppice release " + name + "'; ";
+  if (x.leased() == 0)
+    return out + "nothing runs on it.";
+  out += std::to_string(x.leased())
+         + (x.leased() == 1 ? " attempt runs on it and moves"
+                            : " attempts run on it and move")
+         + " at the next checkpoint";
+  auto deadline = x.drain_deadline_ms();
+  if (deadline == 0)
+    return out + ".";
+  return out
+         + (deadline <= now
+              ? ", or is stopped now."
+              : ", or is stopped in " + render_duration(deadline - now) + ".");
+}
+
+std::string render_event(const proto::Event& x) {
+  auto node = "node " + printable(x.node());
+  auto start = node + " (start " + std::to_string(x.incarnation()) + ")";
+  auto cause = x.cause() == static_cast<uint32_t>(down_cause::refused)
+                 ? down_cause::refused
+                 : down_cause::silent;
+  std::string what = "something that this version does not know";
+  switch (x.kind()) {
+    case proto::Event::REGISTERED:
+      what = start + " has registered";
+      break;
+    case proto::Event::DOWN:
+      what = start + " is down: " + describe(cause);
+      break;
+    case proto::Event::LEFT:
+      what = start + " has left";
+      break;
+    case proto::Event::FORGOTTEN:
+      what = node + " is forgotten";
+      break;
+    case proto::Event::DRAINED:
+      what = node + " is drained";
+      break;
+    case proto::Event::RELEASED:
+      what = node + " is not drained any more";
+      break;
+    case proto::Event::NOTE:
+      what = printable(x.text());
+      break;
+    default:
+      break;
+  }
+  return render_time(x.at_ms()) + "  " + what;
+}
 
 std::string render_nodes(const proto::NodesReply& xs, unix_ms now) {
   std::vector<std::vector<std::string>> rows;
@@ -235,6 +294,8 @@ std::string render_nodes(const proto::NodesReply& xs, unix_ms now) {
        joined(x.kinds())});
     if (state == "healthy")
       continue;
+    if (x.drained_ms() != 0)
+      notes += drain_note(x, now) + "\n";
     for (auto& note : x.notes())
       notes += printable(note) + "\n";
   }

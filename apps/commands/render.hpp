@@ -69,6 +69,12 @@ std::string render_managers(const proto::ManagersReply& x);
 /// Renders the table of `coppice nodes`.
 std::string render_nodes(const proto::NodesReply& xs, unix_ms now);
 
+/// Says of a node that is drained what becomes of its attempts.
+std::string drain_note(const proto::Node& x, unix_ms now);
+
+/// Returns one line.
+std::string render_event(const proto::Event& x);
+
 /// Renders all that is known of a task, with attempts and spec.
 std::string render_task(const proto::Task& x, unix_ms now);
 

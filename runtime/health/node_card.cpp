@@ -25,6 +25,10 @@ void describe(const node_entry& x, proto::Node& out) {
   *out.mutable_labels() = std::move(*card.mutable_labels());
   out.set_host(card.host());
   out.set_pid(card.pid());
+  if (!x.hold)
+    return;
+  out.set_drained_ms(x.hold->since_ms);
+  out.set_drain_deadline_ms(x.hold->deadline_ms);
 }
 
 } // namespace coppice

@@ -7,6 +7,7 @@
 #include "runtime/task/worker_key.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,16 @@ const char* to_string(node_state x) noexcept;
 /// @relates down_cause
 const char* describe(down_cause x) noexcept;
 
+/// People drain a node: it gets no more tasks until they release it, over
+/// restarts as well. Unix times in milliseconds.
+struct node_hold {
+  int64_t since_ms = 0;
+  /// What still runs then is stopped; 0: never.
+  int64_t deadline_ms = 0;
+
+  bool operator==(const node_hold&) const = default;
+};
+
 /// What the list says of one node: a durable row, an event, and an item of an
 /// answer.
 struct node_entry {
@@ -57,6 +68,8 @@ struct node_entry {
   list_version changed;
   /// The same as Unix time in milliseconds, for people.
   int64_t changed_ms = 0;
+  /// Empty unless it is drained.
+  std::optional<node_hold> hold{};
 
   bool operator==(const node_entry&) const = default;
 };

@@ -29,9 +29,12 @@ proto::ListVersion to_message(const list_version& x) {
 }
 
 node_entry from_message(const proto::NodeListRow& x) {
-  return {{x.node(), x.incarnation()},    to_enum<node_state>(x.state()),
-          to_enum<down_cause>(x.cause()), x.card(),
-          from_message(x.changed()),      x.changed_ms()};
+  node_entry out{{x.node(), x.incarnation()},    to_enum<node_state>(x.state()),
+                 to_enum<down_cause>(x.cause()), x.card(),
+                 from_message(x.changed()),      x.changed_ms()};
+  if (x.has_hold())
+    out.hold = {x.hold().since_ms(), x.hold().deadline_ms()};
+  return out;
 }
 
 proto::NodeListRow to_message(const node_entry& x) {
@@ -43,6 +46,10 @@ proto::NodeListRow to_message(const node_entry& x) {
   out.set_card(x.card);
   *out.mutable_changed() = to_message(x.changed);
   out.set_changed_ms(x.changed_ms);
+  if (x.hold) {
+    out.mutable_hold()->set_since_ms(x.hold->since_ms);
+    out.mutable_hold()->set_deadline_ms(x.hold->deadline_ms);
+  }
   return out;
 }
 

@@ -11,6 +11,11 @@ bool is_start(const node_entry* row, const worker_key& start) {
   return row && row->start == start;
 }
 
+/// Returns the row with another state, without its version.
+node_entry changed(const node_entry& row, node_state state, down_cause cause) {
+  return {row.start, state, cause, row.card, {}, 0, row.hold};
+}
+
 } // namespace
 
 admission admit(const node_entry* row, const worker_key& start) {
@@ -35,14 +40,16 @@ std::optional<node_entry> registered(const node_entry* row,
                                      const std::string& card) {
   if (admit(row, start) != admission::fresh)
     return std::nullopt;
-  return node_entry{start, node_state::healthy, down_cause::none, card, {}, 0};
+  node_entry out{start, node_state::healthy, down_cause::none, card, {}, 0};
+  if (row)
+    out.hold = row->hold;
+  return out;
 }
 
 std::optional<node_entry> left(const node_entry* row, const worker_key& start) {
   if (!is_start(row, start) || row->state == node_state::left)
     return std::nullopt;
-  return node_entry{start, node_state::left, down_cause::none, row->card, {},
-                    0};
+  return changed(*row, node_state::left, down_cause::none);
 }
 
 std::optional<node_entry> down(const node_entry* row, const worker_key& start,
@@ -51,7 +58,7 @@ std::optional<node_entry> down(const node_entry* row, const worker_key& start,
     return std::nullopt;
   if (row->state == node_state::down && row->cause >= cause)
     return std::nullopt;
-  return node_entry{start, node_state::down, cause, row->card, {}, 0};
+  return changed(*row, node_state::down, cause);
 }
 
 std::optional<node_entry> forgotten(const node_entry* row) {
@@ -59,6 +66,32 @@ std::optional<node_entry> forgotten(const node_entry* row) {
     return std::nullopt;
   return node_entry{row->start, node_state::forgotten, down_cause::none, {}, {},
                     0};
+}
+
+std::optional<node_entry> drained(const node_entry* row,
+                                  const node_hold& hold) {
+  if (!row || (row->hold && row->hold->deadline_ms == hold.deadline_ms))
+    return std::nullopt;
+  auto out = changed(*row, row->state, row->cause);
+  out.hold
+    = {row->hold ? row->hold->since_ms : hold.since_ms, hold.deadline_ms};
+  return out;
+}
+
+std::optional<node_entry> released(const node_entry* row) {
+  if (!row || !row->hold)
+    return std::nullopt;
+  auto out = changed(*row, row->state, row->cause);
+  out.hold.reset();
+  return out;
+}
+
+proto::DrainOrder drain_order(const std::optional<node_hold>& hold,
+                              int64_t now_ms) {
+  if (!hold)
+    return proto::NO_DRAIN;
+  auto is_over = hold->deadline_ms != 0 && now_ms >= hold->deadline_ms;
+  return is_over ? proto::STOP_ATTEMPTS : proto::MOVE_ATTEMPTS;
 }
 
 end_proof judge_end(const node_entry& row, const worker_key& holder) {

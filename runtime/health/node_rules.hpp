@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "proto/cluster.pb.h"
 #include "runtime/health/node_entry.hpp"
 
 #include <optional>
@@ -48,6 +49,19 @@ std::optional<node_entry> down(const node_entry* row, const worker_key& start,
 /// Returns the row of a node that is to be forgotten, without its version, or
 /// nothing: a healthy one cannot be.
 std::optional<node_entry> forgotten(const node_entry* row);
+
+/// Returns the row of a node that is drained from now on, or until another
+/// deadline, without its version, or nothing if there is nothing to write.
+std::optional<node_entry> drained(const node_entry* row, const node_hold& hold);
+
+/// Returns the row of a node that is not drained any more, without its version,
+/// or nothing if there is nothing to write.
+std::optional<node_entry> released(const node_entry* row);
+
+/// Returns what a node has to do with its attempts.
+/// @param now_ms Unix time in milliseconds.
+proto::DrainOrder drain_order(const std::optional<node_hold>& hold,
+                              int64_t now_ms);
 
 /// What a row proves about the end of a start.
 enum class end_proof : uint8_t {

@@ -46,15 +46,17 @@ size_t count_ahead(queue_reader& queue, uint32_t product, uint32_t task_class,
   return n;
 }
 
-bool dispatcher::class_state::matches(const profile& x) const {
-  return bad_rule.empty() && has_kind(x.kinds, kind)
-         && labels_match(rules, x.labels);
+bool dispatcher::class_state::matches(
+  const std::vector<std::string>& kinds,
+  const std::vector<std::string>& labels) const {
+  return bad_rule.empty() && has_kind(kinds, kind)
+         && labels_match(rules, labels);
 }
 
 bool dispatcher::most_free::operator()(const worker_state* x,
                                        const worker_state* y) const {
   auto rank = [](const worker_state& w) {
-    return std::make_tuple(~w.free(), w.chosen, std::cref(w.key));
+    return std::make_tuple(~w.left().idle, w.chosen, std::cref(w.key));
   };
   return rank(*x) < rank(*y);
 }
@@ -62,12 +64,14 @@ bool dispatcher::most_free::operator()(const worker_state* x,
 // -- what waits ---------------------------------------------------------------
 
 void dispatcher::define_class(uint32_t task_class, const std::string& kind,
-                              const std::vector<std::string>& labels) {
+                              const std::vector<std::string>& labels,
+                              uint32_t weight) {
   auto [i, added] = classes_.try_emplace(task_class);
   if (!added)
     return;
   auto& x = i->second;
   x.kind = kind;
+  x.weight = std::max(weight, 1u);
   for (auto& label : labels) {
     if (auto rule = parse_label_rule(label); rule)
       x.rules.push_back(std::move(rule.value()));
@@ -75,7 +79,7 @@ void dispatcher::define_class(uint32_t task_class, const std::string& kind,
       x.bad_rule = label.empty() ? "''" : label;
   }
   for (auto& [key, what] : profiles_)
-    if (x.matches(what))
+    if (x.matches(what.kinds, what.labels))
       x.matching.insert(&what);
 }
 
@@ -126,7 +130,7 @@ void dispatcher::update(worker_state& x, F change) {
   if (x.what)
     x.what->free.erase(&x);
   change();
-  if (x.what && x.free() > 0)
+  if (x.what && x.left().free > 0)
     x.what->free.insert(&x);
 }
 
@@ -140,7 +144,7 @@ dispatcher::profile* dispatcher::join_profile(std::vector<std::string> kinds,
   x.kinds = std::move(kinds);
   x.labels = std::move(labels);
   for (auto& [number, c] : classes_) {
-    if (!c.matches(x))
+    if (!c.matches(x.kinds, x.labels))
       continue;
     c.matching.insert(&x);
     if (!c.ready.empty())
@@ -163,7 +167,8 @@ void dispatcher::leave_profile(worker_state& x) {
 
 void dispatcher::offer(const worker_key& worker,
                        const std::vector<std::string>& kinds,
-                       const std::vector<std::string>& labels, uint32_t free) {
+                       const std::vector<std::string>& labels,
+                       const slot_offer& slots) {
   auto [i, added] = workers_.try_emplace(worker);
   auto& x = i->second;
   if (added)
@@ -175,7 +180,7 @@ void dispatcher::offer(const worker_key& worker,
     leave_profile(x);
     x.what = join_profile(std::move(key.first), std::move(key.second));
   }
-  update(x, [&] { x.offered = free; });
+  update(x, [&] { x.offered = slots; });
 }
 
 void dispatcher::withdraw(const worker_key& worker) {
@@ -184,7 +189,7 @@ void dispatcher::withdraw(const worker_key& worker) {
     return;
   auto& x = i->second;
   leave_profile(x);
-  x.offered = 0;
+  x.offered = {};
   // Kept while something is in flight, should the worker come back before.
   if (x.reserved == 0)
     workers_.erase(i);
@@ -199,30 +204,48 @@ dispatcher::worker_state* dispatcher::best_worker(const class_state& x,
   for (auto* what : x.matching) {
     if (what->free.empty() || (only_unwanted && what->ready_classes > 0))
       continue;
-    auto* candidate = *what->free.begin();
-    if (!best || better(candidate, best))
-      best = candidate;
+    auto candidate = what->free.begin();
+    if (*candidate == saved_ && ++candidate == what->free.end())
+      continue;
+    if (!(*candidate)->left().fits(x.weight))
+      continue; // Nor do those with less.
+    if (!best || better(*candidate, best))
+      best = *candidate;
   }
   return best;
 }
 
-void dispatcher::reserve(worker_state& x) {
+dispatcher::worker_state*
+dispatcher::worker_to_save(const class_state& x) const {
+  most_free better;
+  worker_state* best = nullptr;
+  for (auto* what : x.matching) {
+    auto large
+      = std::find_if(what->free.begin(), what->free.end(),
+                     [&](auto* w) { return w->offered.total >= x.weight; });
+    if (large != what->free.end() && (!best || better(*large, best)))
+      best = *large;
+  }
+  return best;
+}
+
+void dispatcher::reserve(worker_state& x, uint32_t weight) {
   update(x, [&] {
-    ++x.reserved;
+    x.reserved += weight;
     x.chosen = ++choices_;
   });
 }
 
-void dispatcher::release(const worker_key& worker, bool granted) {
+void dispatcher::release(const worker_key& worker, uint32_t weight,
+                         bool granted) {
   auto i = workers_.find(worker);
   if (i == workers_.end())
     return;
   auto& x = i->second;
   update(x, [&] {
-    if (x.reserved > 0)
-      --x.reserved;
-    if (granted && x.offered > 0)
-      --x.offered;
+    x.reserved -= std::min(x.reserved, weight);
+    if (granted)
+      x.offered = x.offered.less(weight);
   });
   if (!x.what && x.reserved == 0)
     workers_.erase(i);
@@ -236,12 +259,14 @@ std::optional<worker_key> dispatcher::claim(uint32_t task_class) {
   auto* worker = best_worker(i->second, true);
   if (!worker)
     return std::nullopt;
-  reserve(*worker);
+  reserve(*worker, i->second.weight);
   return worker->key;
 }
 
-void dispatcher::claim_settled(const worker_key& worker, bool granted) {
-  release(worker, granted);
+void dispatcher::claim_settled(uint32_t task_class, const worker_key& worker,
+                               bool granted) {
+  if (auto i = classes_.find(task_class); i != classes_.end())
+    release(worker, i->second.weight, granted);
 }
 
 std::optional<queue_position> dispatcher::next_waiting(queue_reader& queue,
@@ -257,6 +282,20 @@ std::optional<queue_position> dispatcher::next_waiting(queue_reader& queue,
   }
 }
 
+bool dispatcher::has_waiting(queue_reader& queue, uint32_t task_class,
+                             class_state& x) {
+  while (!x.ready.empty()) {
+    auto product = x.ready.begin();
+    auto before = product->after;
+    if (next_waiting(queue, task_class, *product)) {
+      product->after = before;
+      return true;
+    }
+    drop_product(x, product);
+  }
+  return false;
+}
+
 std::optional<dispatcher::pick>
 dispatcher::pick_one(queue_reader& queue, uint32_t task_class, class_state& x) {
   auto* worker = best_worker(x, false);
@@ -270,7 +309,7 @@ dispatcher::pick_one(queue_reader& queue, uint32_t task_class, class_state& x) {
       continue;
     }
     x.ready.splice(x.ready.end(), x.ready, product);
-    reserve(*worker);
+    reserve(*worker, x.weight);
     task_id id{product->product, found->epoch, found->sequence};
     flights_.emplace(id, flight{task_class, *found, worker->key});
     return pick{id, task_class, worker->key};
@@ -290,9 +329,13 @@ std::vector<dispatcher::pick> dispatcher::pick_all(queue_reader& queue,
       result.push_back(std::move(*picked));
       turns_.splice(turns_.end(), turns_, x.turn);
     } else if (!x.ready.empty()) {
-      blocked.splice(blocked.end(), turns_, x.turn);
+      if (x.weight > 1 && !saved_ && has_waiting(queue, task_class, x))
+        saved_ = worker_to_save(x);
+      if (!x.ready.empty())
+        blocked.splice(blocked.end(), turns_, x.turn);
     }
   }
+  saved_ = nullptr;
   turns_.splice(turns_.begin(), blocked);
   return result;
 }
@@ -302,7 +345,7 @@ void dispatcher::settled(const task_id& id, bool granted) {
   if (node.empty())
     return;
   auto& x = node.mapped();
-  release(x.worker, granted);
+  release(x.worker, classes_.at(x.task_class).weight, granted);
   if (!granted)
     mark_ready(id.product, x.task_class, x.position);
 }
@@ -311,6 +354,18 @@ void dispatcher::settled(const task_id& id, bool granted) {
 
 bool dispatcher::known_class(uint32_t task_class) const {
   return classes_.count(task_class) > 0;
+}
+
+bool dispatcher::could_run(uint32_t task_class,
+                           const std::vector<std::string>& kinds,
+                           const std::vector<std::string>& labels,
+                           const slot_offer& slots) const {
+  auto i = classes_.find(task_class);
+  if (i == classes_.end() || slots.total < i->second.weight)
+    return false;
+  auto sorted = kinds;
+  sort_unique(sorted);
+  return i->second.matches(sorted, labels);
 }
 
 bool dispatcher::in_flight(const task_id& id) const {
@@ -325,7 +380,7 @@ uint64_t dispatcher::free_slots() const {
   uint64_t sum = 0;
   for (auto& [key, x] : workers_)
     if (x.what)
-      sum += x.free();
+      sum += x.left().free;
   return sum;
 }
 

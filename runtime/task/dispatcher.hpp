@@ -4,6 +4,7 @@
 #pragma once
 
 #include "runtime/task/label_rules.hpp"
+#include "runtime/task/slot_offer.hpp"
 #include "runtime/task/task_id.hpp"
 #include "runtime/task/worker_key.hpp"
 
@@ -68,8 +69,12 @@ struct why_waiting {
     no_such_kind,
     /// Workers run the kind, but none has the labels.
     no_such_labels,
+    /// Workers match, but none has as many slots as it takes.
+    too_heavy,
     /// Workers match, but none has a free slot.
     all_busy,
+    /// There are free slots, but nowhere as many as it takes.
+    not_together,
     /// A slot is free: it is about to run, or others are before it.
     free_slots,
   };
@@ -82,6 +87,10 @@ struct why_waiting {
   size_t matching_workers = 0;
   /// Free slots of those.
   uint64_t free_slots = 0;
+  /// Slots that a task of the class takes.
+  uint32_t weight = 1;
+  /// The most slots that one of them has.
+  uint32_t most_slots = 0;
   /// With `no_such_labels`: the first rule that no worker meets, or, if each
   /// is met by some worker, all of them together.
   std::string rule;
@@ -98,6 +107,12 @@ std::string to_string(const why_waiting& x);
 /// cursor into the queue for each, and what is picked but not yet committed.
 /// Classes take turns; in each class the products take turns, one task each;
 /// in each product the queue's order decides.
+///
+/// A class whose tasks take several slots each cannot be passed by for ever:
+/// the first one in turn that finds no worker with so many free slots has one
+/// saved, which gets nothing else until it has. Only one, as the one
+/// reservation of EASY backfilling (D. Lifka, The ANL/IBM SP Scheduling System,
+/// 1995).
 class dispatcher {
 public:
   // -- member types -----------------------------------------------------------
@@ -124,8 +139,10 @@ public:
   /// Says what *task_class* needs: a kind, and rules such as "gpu=yes" for the
   /// labels of nodes. Does nothing if the class is known: classes never change.
   /// A rule that cannot be parsed is met by no node.
+  /// @param weight Slots that a task takes; 0 is 1.
   void define_class(uint32_t task_class, const std::string& kind,
-                    const std::vector<std::string>& labels);
+                    const std::vector<std::string>& labels,
+                    uint32_t weight = 1);
 
   /// Takes note that tasks of *product* may wait in *task_class*.
   ///
@@ -139,11 +156,11 @@ public:
 
   /// Replaces what *worker* offers.
   /// @param labels Labels of the node, such as "gpu=yes".
-  /// @param free Slots that are free as far as the assignments that were sent
-  ///             go. What is picked for the worker but not settled is
-  ///             subtracted here, what was assigned by the caller is not.
+  /// @param slots Those that are free as far as the assignments that were sent
+  ///              go. What is picked for the worker but not settled is
+  ///              subtracted here, what was assigned by the caller is not.
   void offer(const worker_key& worker, const std::vector<std::string>& kinds,
-             const std::vector<std::string>& labels, uint32_t free);
+             const std::vector<std::string>& labels, const slot_offer& slots);
 
   /// Forgets what *worker* offers. What is picked for it stays in flight until
   /// it is settled.
@@ -151,29 +168,36 @@ public:
 
   // -- modifiers: who gets what -----------------------------------------------
 
-  /// Reserves a slot for a task of *task_class* that is being submitted, so
+  /// Reserves the slots of a task of *task_class* that is being submitted, so
   /// that submit and lease can be one command. To be followed by one call of
   /// `claim_settled`.
-  /// @returns A worker, or nothing if none with a free slot matches, or if
+  /// @returns A worker, or nothing if none with free slots matches, or if
   ///          tasks may wait already that it could run.
   std::optional<worker_key> claim(uint32_t task_class);
 
   /// Says how a `claim` ended: the task was leased to *worker*, or was not and
-  /// the slot is free again.
-  void claim_settled(const worker_key& worker, bool granted);
+  /// the slots are free again.
+  void claim_settled(uint32_t task_class, const worker_key& worker,
+                     bool granted);
 
   /// Picks waiting tasks for free slots, at most *limit*, and keeps both
   /// reserved until `settled`.
   std::vector<pick> pick_all(queue_reader& queue, size_t limit);
 
   /// Says how a pick ended: the lease was committed and applied to what the
-  /// queue reader reads, or it was refused. Then the slot is free again, and
+  /// queue reader reads, or it was refused. Then its slots are free again, and
   /// the task is looked at again if it still waits. Unknown ids are ignored.
   void settled(const task_id& id, bool granted);
 
   // -- properties -------------------------------------------------------------
 
   bool known_class(uint32_t task_class) const;
+
+  /// Returns whether a worker like this could run tasks of *task_class*, if all
+  /// its slots were free.
+  bool could_run(uint32_t task_class, const std::vector<std::string>& kinds,
+                 const std::vector<std::string>& labels,
+                 const slot_offer& slots) const;
 
   /// Returns whether *id* is picked and not settled.
   bool in_flight(const task_id& id) const;
@@ -205,9 +229,11 @@ private:
   struct profile;
 
   struct class_state {
-    bool matches(const profile& x) const;
+    bool matches(const std::vector<std::string>& kinds,
+                 const std::vector<std::string>& labels) const;
 
     std::string kind;
+    uint32_t weight = 1;
     std::vector<label_rule> rules;
     /// A rule that could not be parsed: no node meets it.
     std::string bad_rule;
@@ -246,15 +272,14 @@ private:
     worker_key key;
     /// Entry of `profiles_`; null after it withdrew.
     profile* what = nullptr;
-    /// Slots that the worker says are free.
-    uint32_t offered = 0;
+    slot_offer offered;
     /// Slots that are reserved for picks and claims.
     uint32_t reserved = 0;
     /// When it was chosen last, counted in choices.
     uint64_t chosen = 0;
 
-    uint32_t free() const {
-      return offered > reserved ? offered - reserved : 0;
+    slot_offer left() const {
+      return offered.less(reserved);
     }
   };
 
@@ -279,9 +304,13 @@ private:
   /// @param only_unwanted Leave out those that ready classes could use.
   worker_state* best_worker(const class_state& x, bool only_unwanted) const;
 
-  void reserve(worker_state& x);
+  /// Returns the worker that has to be saved for the next task of *x*, or null:
+  /// the one with the most free slots, of those that have as many as it takes.
+  worker_state* worker_to_save(const class_state& x) const;
 
-  void release(const worker_key& worker, bool granted);
+  void reserve(worker_state& x, uint32_t weight);
+
+  void release(const worker_key& worker, uint32_t weight, bool granted);
 
   void make_ready(uint32_t task_class, class_state& x);
 
@@ -292,6 +321,9 @@ private:
   std::optional<queue_position> next_waiting(queue_reader& queue,
                                              uint32_t task_class,
                                              ready_product& x) const;
+
+  /// Returns whether a task of the class waits that is not in flight.
+  bool has_waiting(queue_reader& queue, uint32_t task_class, class_state& x);
 
   std::optional<pick> pick_one(queue_reader& queue, uint32_t task_class,
                                class_state& x);
@@ -310,6 +342,9 @@ private:
   std::unordered_map<task_id, flight> flights_;
 
   uint64_t choices_ = 0;
+
+  /// Only for the class it is saved for; for the time of a `pick_all`.
+  worker_state* saved_ = nullptr;
 };
 
 } // namespace coppice

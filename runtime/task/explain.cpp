@@ -94,6 +94,8 @@ const char* describe(proto::Reason x) noexcept {
       return "its node refused it";
     case proto::NODE_STOPPED:
       return "its node was stopped";
+    case proto::NODE_DRAINED:
+      return "its node is drained";
     case proto::RESTORED:
       return "the cluster was restored from a backup";
     default:

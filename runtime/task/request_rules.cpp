@@ -50,6 +50,7 @@ bool changes_nothing(const proto::Request& x) {
     case proto::Request::kProducts:
     case proto::Request::kShards:
     case proto::Request::kBackup:
+    case proto::Request::kEvents:
       return true;
     case proto::Request::kSubmit:
     case proto::Request::kCancel:
@@ -58,6 +59,8 @@ bool changes_nothing(const proto::Request& x) {
     case proto::Request::kManager:
     case proto::Request::kBind:
     case proto::Request::kRelease:
+    case proto::Request::kDrain:
+    case proto::Request::kForgetNode:
     case proto::Request::KIND_NOT_SET: // It may be of a newer version.
       return false;
   }

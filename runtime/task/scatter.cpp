@@ -236,10 +236,8 @@ proto::Reply merge_releases(std::vector<proto::Reply> answers) {
     return *refused;
   proto::Reply result;
   auto& out = *result.mutable_release();
-  for (auto& x : answers) {
+  for (auto& x : answers)
     out.set_quarantined(out.quarantined() || x.release().quarantined());
-    out.set_known(out.known() || x.release().known());
-  }
   return result;
 }
 

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include "runtime/task/slot_offer.hpp"
+
 #include <cstdint>
 #include <mutex>
 
@@ -17,7 +19,7 @@ namespace coppice {
 /// May be used by several threads at once.
 class slot_pool {
 public:
-  explicit slot_pool(uint32_t slots) : free_(slots) {}
+  explicit slot_pool(uint32_t slots) : total_(slots), free_(slots) {}
 
   /// Counts one more user.
   void join() {
@@ -25,30 +27,34 @@ public:
     ++users_;
   }
 
-  /// Takes a slot.
-  /// @returns False if none is free.
-  bool take() {
+  /// Takes *n* slots.
+  /// @returns False if so many are not free; then it takes none.
+  bool take(uint32_t n) {
     std::lock_guard guard{mutex_};
-    if (free_ == 0)
+    if (free_ < n)
       return false;
-    --free_;
+    free_ -= n;
     return true;
   }
 
-  void give_back() {
+  void give_back(uint32_t n) {
     std::lock_guard guard{mutex_};
-    ++free_;
+    free_ += n;
   }
 
-  /// Returns how many slots one user may offer: at least one while any is free,
-  /// for the others may have no work.
-  uint32_t share() const {
+  /// Returns what one user may offer: at least one slot while any is free, for
+  /// the others may have no work.
+  slot_offer share() const {
     std::lock_guard guard{mutex_};
-    return users_ < 2 ? free_ : (free_ + users_ - 1) / users_;
+    slot_offer out{total_};
+    out.idle = free_;
+    out.free = users_ < 2 ? free_ : (free_ + users_ - 1) / users_;
+    return out;
   }
 
 private:
   mutable std::mutex mutex_;
+  uint32_t total_;
   uint32_t free_;
   uint32_t users_ = 0;
 };

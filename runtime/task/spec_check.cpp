@@ -23,6 +23,7 @@ constexpr size_t max_product = 128;
 constexpr size_t max_kind = 64;
 constexpr int max_priority = 9;
 constexpr int max_labels = 16;
+constexpr uint32_t max_weight = 1'000;
 constexpr size_t max_key = 256;
 constexpr uint32_t max_attempts = 1'000;
 
@@ -63,6 +64,13 @@ result<> check_priority(const proto::TaskSpec& spec) {
     return ok();
   return bad_field("priority", "is " + std::to_string(spec.priority())
                                  + "; it must be from -9 to 9");
+}
+
+result<> check_weight(const proto::TaskSpec& spec) {
+  if (spec.weight() <= max_weight)
+    return ok();
+  return bad_field("weight", "is " + std::to_string(spec.weight())
+                               + "; it must be from 1 to 1000, or 0 for 1");
 }
 
 result<> check_labels(const proto::TaskSpec& spec) {
@@ -168,6 +176,10 @@ result<std::string> peek_product(std::string_view encoded) {
   return product;
 }
 
+uint32_t weight_of(const proto::TaskSpec& spec) {
+  return std::max(spec.weight(), 1u);
+}
+
 std::string_view effective_product(const proto::TaskSpec& spec) {
   return spec.product().empty() ? default_product
                                 : std::string_view{spec.product()};
@@ -191,7 +203,8 @@ result<> check_spec(const proto::TaskSpec& spec, size_t encoded_size,
                        + std::to_string(max_payload)
                        + " are allowed (task.max_payload in the config of the "
                          "managers); put large data into a file and name it");
-  for (auto* check : {check_product, check_priority, check_labels, check_key})
+  for (auto* check :
+       {check_product, check_priority, check_weight, check_labels, check_key})
     if (auto checked = check(spec); !checked)
       return checked;
   if (auto checked = check_kind_name("kind", spec.kind()); !checked)

@@ -19,6 +19,9 @@ inline constexpr std::string_view default_product = "default";
 /// Returns the product of *spec*.
 std::string_view effective_product(const proto::TaskSpec& spec);
 
+/// Returns how many slots *spec* takes.
+uint32_t weight_of(const proto::TaskSpec& spec);
+
 /// Returns the product of an encoded spec, of which nothing else is looked at.
 /// @returns `ec::invalid_argument` if it is no spec as far as can be seen, or
 ///          the name of the product is none.

@@ -83,6 +83,11 @@ public:
   /// Returns whether the attempt has to stop: look often.
   virtual bool cancelled() const = 0;
 
+  /// Returns whether a checkpoint should be saved soon: people drain the node,
+  /// and the next attempt goes on elsewhere from there. Until then the attempt
+  /// runs on.
+  virtual bool checkpoint_wanted() const = 0;
+
   // -- what it says -----------------------------------------------------------
 
   /// Says how far the whole is, 0 to 100, for a task without stages.

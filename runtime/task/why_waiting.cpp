@@ -37,7 +37,7 @@ std::string to_string(const why_waiting& x) {
     case why_waiting::cause::unknown_class:
       return "it was not looked at yet";
     case why_waiting::cause::no_worker:
-      return "no worker is connected";
+      return "no connected worker takes tasks";
     case why_waiting::cause::no_such_kind:
       return x.workers == 1
                ? "the only connected worker does not run " + kind
@@ -46,6 +46,15 @@ std::string to_string(const why_waiting& x) {
     case why_waiting::cause::no_such_labels:
       return "no connected worker that runs " + kind
              + " has the labels it asks for: " + x.rule;
+    case why_waiting::cause::too_heavy:
+      return "it takes " + std::to_string(x.weight)
+             + " slots, and no connected worker that could run it has more "
+               "than "
+             + std::to_string(x.most_slots);
+    case why_waiting::cause::not_together:
+      return "it takes " + std::to_string(x.weight)
+             + " slots, and no worker that can run it has so many free at "
+               "once; they are saved for tasks like it, one worker at a time";
     case why_waiting::cause::all_busy:
       return x.matching_workers == 1
                ? "the only worker that can run it is busy"
@@ -67,6 +76,8 @@ why_waiting dispatcher::explain(uint32_t task_class) const {
     return result;
   auto& x = i->second;
   result.kind = x.kind;
+  result.weight = x.weight;
+  auto fits = false;
   std::vector<const std::vector<std::string>*> labels;
   for (auto& [key, what] : profiles_) {
     result.workers += what.workers;
@@ -75,9 +86,14 @@ why_waiting dispatcher::explain(uint32_t task_class) const {
   }
   for (auto* what : x.matching) {
     result.matching_workers += what->workers;
-    for (auto* worker : what->free)
-      result.free_slots += worker->free();
+    for (auto* worker : what->free) {
+      result.free_slots += worker->left().free;
+      fits |= worker->left().fits(x.weight);
+    }
   }
+  for (auto& [key, worker] : workers_)
+    if (worker.what && x.matching.count(worker.what) > 0)
+      result.most_slots = std::max(result.most_slots, worker.offered.total);
   using cause = why_waiting::cause;
   if (result.workers == 0) {
     result.why = cause::no_worker;
@@ -87,8 +103,12 @@ why_waiting dispatcher::explain(uint32_t task_class) const {
     result.why = cause::no_such_labels;
     result.rule
       = x.bad_rule.empty() ? failing_rule(x.rules, labels) : x.bad_rule;
+  } else if (x.weight > std::max(result.most_slots, 1u)) {
+    result.why = cause::too_heavy;
+  } else if (result.free_slots == 0) {
+    result.why = cause::all_busy;
   } else {
-    result.why = result.free_slots == 0 ? cause::all_busy : cause::free_slots;
+    result.why = fits ? cause::free_slots : cause::not_together;
   }
   return result;
 }

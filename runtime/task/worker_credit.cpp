@@ -7,8 +7,8 @@
 
 namespace coppice {
 
-void worker_credit::pulled(uint32_t free, uint64_t seen) {
-  free_ = free;
+void worker_credit::pulled(const slot_offer& slots, uint64_t seen) {
+  pulled_ = slots;
   last_number_ = std::max(last_number_, seen); // The leader may have changed.
   while (!sent_.empty() && sent_.front().first <= seen) {
     unseen_ -= sent_.front().second;
@@ -22,8 +22,8 @@ uint64_t worker_credit::send(uint32_t n) {
   return last_number_;
 }
 
-uint32_t worker_credit::available() const {
-  return free_ > unseen_ ? free_ - unseen_ : 0;
+slot_offer worker_credit::available() const {
+  return pulled_.less(unseen_);
 }
 
 } // namespace coppice

@@ -3,13 +3,15 @@
 
 #pragma once
 
+#include "runtime/task/slot_offer.hpp"
+
 #include <cstdint>
 #include <deque>
 #include <utility>
 
 namespace coppice {
 
-/// How many more tasks a worker may be given: what its last pull offered, less
+/// What more a worker may be given: what its last pull offered, less
 /// what that pull had not seen yet.
 ///
 /// Pulls carry absolute numbers, so one that is lost, late or repeated can do
@@ -18,20 +20,20 @@ class worker_credit {
 public:
   // -- modifiers --------------------------------------------------------------
 
-  /// Takes note of a pull: *free* slots after the assignments numbered *seen*.
-  void pulled(uint32_t free, uint64_t seen);
+  /// Takes note of a pull: *slots* after the assignments numbered *seen*.
+  void pulled(const slot_offer& slots, uint64_t seen);
 
-  /// Takes note that *n* tasks are sent to the worker.
+  /// Takes note that tasks which take *n* slots are sent to the worker.
   /// @returns The number of the assignment, counted from 1.
   uint64_t send(uint32_t n);
 
   // -- properties -------------------------------------------------------------
 
-  /// Returns how many slots are free as far as is known.
-  uint32_t available() const;
+  /// Returns which slots are free as far as is known.
+  slot_offer available() const;
 
 private:
-  uint32_t free_ = 0;
+  slot_offer pulled_;
   uint32_t unseen_ = 0;
   uint64_t last_number_ = 0;
 

@@ -69,6 +69,9 @@ void apply_product(context ctx, const proto::ProductCommand& command,
 void apply_node(context ctx, const proto::NodeCommand& command,
                 proto::NodeOutcome& outcome);
 
+void apply_note(context ctx, const proto::NoteCommand& command,
+                proto::NoteOutcome& outcome);
+
 // -- what they share ----------------------------------------------------------
 
 /// Remembers the node that was asked for last: the items of a batch mostly name

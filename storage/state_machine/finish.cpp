@@ -38,7 +38,9 @@ proto::Reason reason_of(const item_type& x) {
 
 /// Returns whether a failed attempt uses up one that the retry policy allows.
 bool counts(const item_type& x) {
-  return x.started() && reason_of(x) != proto::NODE_STOPPED;
+  auto why = reason_of(x);
+  return x.started() && why != proto::NODE_STOPPED
+         && why != proto::NODE_DRAINED;
 }
 
 proto::Attempt to_attempt(context ctx, const proto::TaskRow& row,

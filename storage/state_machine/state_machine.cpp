@@ -46,6 +46,8 @@ void apply_command(context ctx, const proto::Command& command,
       return apply_shard(ctx, command.shard(), *out.mutable_shard());
     case proto::Command::kNode:
       return apply_node(ctx, command.node(), *out.mutable_node());
+    case proto::Command::kNote:
+      return apply_note(ctx, command.note(), *out.mutable_note());
     case proto::Command::KIND_NOT_SET:
       return;
   }

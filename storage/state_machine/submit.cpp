@@ -81,9 +81,10 @@ private:
     auto& labels = item.labels();
     if (class_ == 0 || class_row_.kind() != item.kind()
         || !std::equal(labels.begin(), labels.end(),
-                       class_row_.labels().begin(),
-                       class_row_.labels().end())) {
+                       class_row_.labels().begin(), class_row_.labels().end())
+        || class_row_.weight() != item.weight()) {
       class_row_.set_kind(item.kind());
+      class_row_.set_weight(item.weight());
       *class_row_.mutable_labels() = labels;
       class_ = intern_class(ctx_.view, class_row_);
     }

@@ -34,6 +34,12 @@ std::string canonical(const proto::ClassRow& x) {
   append_text(out, x.kind());
   for (auto& label : x.labels())
     append_text(out, label);
+  // Labels are not empty. Without it: what was on disk before there were
+  // weights.
+  if (x.weight() > 1) {
+    append_text(out, {});
+    append_big_endian(out, x.weight());
+  }
   return out;
 }
 

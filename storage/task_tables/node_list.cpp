@@ -5,6 +5,8 @@
 #include "storage/node_list_rows.hpp"
 #include "storage/task_tables/codec.hpp"
 
+#include <algorithm>
+
 namespace coppice {
 
 using namespace row_codec;
@@ -19,7 +21,8 @@ node_list_head get_node_list_head(const table_view& view) {
   auto row = get_message<proto::NodeListHead>(view, table::meta, head_key);
   if (!row)
     return {};
-  return {from_message(row->version()), from_message(row->forgotten())};
+  return {from_message(row->version()), from_message(row->forgotten()),
+          row->last_event()};
 }
 
 void put_node_list_head(table_view& view, const node_list_head& x) {
@@ -27,6 +30,7 @@ void put_node_list_head(table_view& view, const node_list_head& x) {
   *row.mutable_version() = to_message(x.version);
   if (x.forgotten != list_version{})
     *row.mutable_forgotten() = to_message(x.forgotten);
+  row.set_last_event(x.last_event);
   put_message(view, table::meta, head_key, row);
 }
 
@@ -49,6 +53,33 @@ void put_list_row(table_view& view, const node_entry& x) {
 
 void erase_list_row(table_view& view, std::string_view node) {
   view.erase(table::node_list, node);
+}
+
+// -- events -------------------------------------------------------------------
+
+void put_event(table_view& view, const proto::Event& x) {
+  put_message(view, table::event, to_bytes(x.number()), x);
+}
+
+void erase_event(table_view& view, uint64_t number) {
+  view.erase(table::event, to_bytes(number));
+}
+
+std::vector<proto::Event> get_events(const table_view& view, uint64_t after,
+                                     uint32_t limit) {
+  std::vector<proto::Event> out;
+  auto last = get_node_list_head(view).last_event;
+  if (last <= after)
+    return out;
+  auto first = last - std::min<uint64_t>(limit, last - after);
+  table_cursor cursor{view, table::event};
+  for (auto row = cursor.seek(to_bytes(first + 1)); row; row = cursor.next()) {
+    auto x = decode<proto::Event>(view, table::event, row->first, row->second);
+    if (!x)
+      break;
+    out.push_back(std::move(*x));
+  }
+  return out;
 }
 
 } // namespace coppice

@@ -40,6 +40,7 @@ struct manager_script {
   proto::Welcome welcome;
   bool answers_reports = true;
   proto::Error report_error;
+  proto::DrainOrder drain = proto::NO_DRAIN;
   proto::Error save_error;
   std::string checkpoint;
 
@@ -80,6 +81,7 @@ fake_tracker(task_tracker_actor::pointer self, script_ptr script) {
         return promise;
       proto::ReportAck ack;
       ack.set_number(x.number());
+      ack.set_drain(script->drain);
       if (script->report_error.code() != 0)
         *ack.mutable_error() = script->report_error;
       promise.deliver(ack);
@@ -130,6 +132,7 @@ struct fake_run {
   run_start start;
   std::vector<std::chrono::milliseconds> stops;
   std::vector<result<>> saved;
+  int wanted_checkpoints = 0;
 
   template <class T>
   void say(T what) {
@@ -145,6 +148,10 @@ public:
 
   void stop(std::chrono::milliseconds grace) override {
     run_->stops.push_back(grace);
+  }
+
+  void ask_for_checkpoint() override {
+    ++run_->wanted_checkpoints;
   }
 
   void checkpoint_saved(const result<>& outcome) override {

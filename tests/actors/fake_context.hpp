@@ -38,6 +38,10 @@ public:
     return checkpoints_left == 0;
   }
 
+  bool checkpoint_wanted() const override {
+    return wants_checkpoint;
+  }
+
   // -- what it says -----------------------------------------------------------
 
   void progress(double percent, std::string_view) override {
@@ -72,6 +76,7 @@ public:
   /// It is cancelled behind this many checkpoints; negative: never.
   int checkpoints_left = -1;
   std::vector<std::string> checkpoints;
+  bool wants_checkpoint = false;
   std::vector<std::string> lines;
   std::vector<double> percents;
   std::chrono::nanoseconds slept{0};

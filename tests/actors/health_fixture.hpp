@@ -98,6 +98,13 @@ struct health_fixture : manager_fixture {
     return static_cast<admission>(need(ack).admission());
   }
 
+  proto::LeaveAck leave(const std::string& node, uint64_t incarnation) {
+    proto::Leave x;
+    x.set_node(node);
+    x.set_incarnation(incarnation);
+    return need(request<proto::LeaveAck>(information_centre_actor{centre}, x));
+  }
+
   /// Lets time pass in which all of *xs* give signs of life.
   void pass_alive(std::chrono::milliseconds time,
                   const std::vector<std::string>& xs) {

@@ -93,6 +93,22 @@ CAF_TEST(a refusal proves nothing where nobody was ever reached) {
   CAF_CHECK_EQUAL(state_of("a"), "healthy");
 }
 
+CAF_TEST(a node that could not be reached at first is tried again) {
+  start();
+  listening["a:1"] = net::probe_result::unreachable;
+  auto a = enter("a", 1);
+  enter("b", 1);
+  listening["a:1"] = net::probe_result::reached;
+  pass_alive(1'500ms, {"a", "b"});
+  probed.clear();
+  pass_alive(5'000ms, {"a", "b"});
+  CAF_CHECK(probed.empty());
+  listening["a:1"] = net::probe_result::refused;
+  self->send_exit(a->handle, caf::exit_reason::kill);
+  consume_messages();
+  CAF_CHECK_EQUAL(state_of("a"), "down");
+}
+
 CAF_TEST(who does not answer is not dialled for ever) {
   start();
   auto a = enter("a", 1);
@@ -122,11 +138,7 @@ CAF_TEST(a lost connection that came back is no suspicion) {
 CAF_TEST(a node that leaves has left for good) {
   start();
   enter("a", 1);
-  proto::Leave x;
-  x.set_node("a");
-  x.set_incarnation(1);
-  auto ack = request<proto::LeaveAck>(information_centre_actor{centre}, x);
-  CAF_CHECK(!need(ack).has_error());
+  CAF_CHECK(!leave("a", 1).has_error());
   CAF_CHECK_EQUAL(state_of("a"), "left");
   CAF_CHECK(keep_alive("a", 1) == admission::over);
   auto again = enter("a", 1);
@@ -197,6 +209,53 @@ CAF_TEST(what cannot be made durable is not told) {
   pass_alive(1'500ms, {"a", "c", "d"});
   CAF_CHECK_EQUAL(state_of("b"), "down");
   CAF_CHECK(!a->parts.empty());
+}
+
+CAF_TEST(people drain a node until they release it) {
+  start();
+  auto a = enter("a", 1);
+  proto::Request drain;
+  drain.mutable_drain()->set_node("a");
+  drain.mutable_drain()->set_deadline_ms(60'000);
+  a->parts.clear();
+  CAF_CHECK(ask(drain).has_drain());
+  CAF_CHECK(look("a").drained_ms() > 0);
+  auto rest = look("a").drain_deadline_ms() - look("a").drained_ms();
+  CAF_CHECK(rest >= 60'000 && rest < 70'000);
+  CAF_REQUIRE_EQUAL(a->parts.size(), 1u);
+  CAF_CHECK(a->parts[0].rows(0).has_hold());
+  enter("a", 2);
+  CAF_CHECK(look("a").drained_ms() > 0);
+  CAF_CHECK(ask(drain).has_drain());
+  proto::Request release;
+  release.mutable_release()->set_node("a");
+  CAF_CHECK(ask(release).release().drained());
+  CAF_CHECK_EQUAL(look("a").drained_ms(), 0);
+  auto again = ask(release);
+  CAF_CHECK(again.has_release());
+  CAF_CHECK(!again.release().drained());
+  drain.mutable_drain()->set_node("x");
+  auto unknown = ask(drain);
+  CAF_CHECK_EQUAL(unknown.error().code(), static_cast<uint32_t>(ec::not_found));
+}
+
+CAF_TEST(only a node that is not there can be forgotten) {
+  start();
+  enter("a", 1);
+  proto::Request x;
+  x.mutable_forget_node()->set_node("a");
+  auto alive = ask(x);
+  CAF_CHECK_EQUAL(alive.error().code(), static_cast<uint32_t>(ec::conflict));
+  leave("a", 1);
+  CAF_CHECK(ask(x).has_forget_node());
+  CAF_CHECK_EQUAL(state_of("a"), "");
+  auto twice = ask(x);
+  CAF_CHECK_EQUAL(twice.error().code(), static_cast<uint32_t>(ec::not_found));
+  proto::Request wanted;
+  wanted.mutable_events();
+  auto events = ask(wanted).events();
+  CAF_REQUIRE_EQUAL(events.events_size(), 3);
+  CAF_CHECK_EQUAL(events.events(2).kind(), proto::Event::FORGOTTEN);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

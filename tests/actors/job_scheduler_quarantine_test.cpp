@@ -4,7 +4,7 @@
 // What becomes of a node on which tasks fail fast, from its reports on.
 
 #include "actors/job_scheduler.hpp"
-#include "tests/actors/manager_fixture.hpp"
+#include "tests/actors/health_fixture.hpp"
 
 #include <string>
 #include <thread>
@@ -19,7 +19,9 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-struct fixture : manager_fixture {
+struct fixture : health_fixture {
+  using manager_fixture::pass_alive;
+
   fixture() {
     scheduler_options.bad_nodes = {std::chrono::minutes{10}, 3, 10s, 40s, 30};
     start();
@@ -209,6 +211,7 @@ CAF_TEST(a task that fails on two nodes speaks against neither) {
 }
 
 CAF_TEST(people release a node) {
+  enter("n1", 1);
   close();
   submit();
   CAF_CHECK(n1->got.empty());
@@ -248,6 +251,30 @@ CAF_TEST(a new leader learns anew) {
   submit();
   CAF_CHECK_EQUAL(again->got.size(), 1u);
   CAF_CHECK(!is_quarantined());
+}
+
+CAF_TEST(a node that people drain gets nothing and people see why) {
+  auto say = [&](std::optional<node_hold> hold) {
+    node_entry row;
+    row.start = {"n1", 1};
+    row.hold = hold;
+    auto rows = std::make_shared<const std::vector<node_entry>>(1, row);
+    caf::anon_send(scheduler, node_news{rows});
+    consume_messages();
+  };
+  say(node_hold{1, 0});
+  pull(n1, 4);
+  auto spec = once();
+  auto id = submit(spec);
+  CAF_CHECK(n1->got.empty());
+  proto::Request x;
+  x.mutable_explain()->set_id(id);
+  auto why = ask(x).explain().lines();
+  CAF_CHECK(std::any_of(why.begin(), why.end(), [](auto& line) {
+    return contains(line, "nodes that could run it are drained: n1");
+  }));
+  say(std::nullopt);
+  CAF_CHECK_EQUAL(n1->got.size(), 1u);
 }
 
 CAF_TEST(tasks that only one node could run do not quarantine it) {

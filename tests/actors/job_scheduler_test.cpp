@@ -333,6 +333,37 @@ CAF_TEST(labels decide who gets a task) {
   CAF_CHECK_EQUAL(special->got.size(), 1u);
 }
 
+CAF_TEST(a heavy task is given as many slots as it weighs) {
+  auto heavy = noop();
+  heavy.set_weight(3);
+  auto id = submit(heavy);
+  auto w = connect("n1");
+  pull(w, 2);
+  CAF_CHECK(w->got.empty());
+  pull(w, 4);
+  CAF_REQUIRE_EQUAL(w->got.size(), 1u);
+  submit();
+  submit();
+  CAF_CHECK_EQUAL(w->got.size(), 2u);
+  heavy.set_weight(1'001);
+  auto refused = ask(submission(heavy)).submit().items(0);
+  CAF_CHECK(refused.error().message().find("weight") != std::string::npos);
+}
+
+CAF_TEST(a heavy task that is given with its submit takes its slots) {
+  auto heavy = noop();
+  heavy.set_weight(3);
+  auto w = connect("n1");
+  pull(w, 4);
+  submit(heavy); // Its class is learned.
+  pull(w, 4);
+  submit(heavy);
+  CAF_REQUIRE_EQUAL(w->got.size(), 2u);
+  submit();
+  submit();
+  CAF_CHECK_EQUAL(w->got.size(), 3u);
+}
+
 CAF_TEST(a pull of a node that never said hello gets nothing) {
   submit();
   auto stranger = make_worker();

@@ -275,6 +275,7 @@ struct manager_fixture : test_coordinator_fixture<> {
     out.set_incarnation(x->incarnation);
     out.set_connection(x->connection);
     out.set_free(free);
+    out.set_slots(4); // As `hello` says.
     out.set_seen(x->seen);
     for (auto& kind : x->kinds)
       out.add_kinds(kind);

@@ -90,7 +90,7 @@ CAF_TEST(a node is released by name) {
   CAF_CHECK(run({"release", "bad"}) == exit_code::success);
   CAF_CHECK_EQUAL(out.str(), "bad is released\n");
   CAF_CHECK(run({"release", "good"}) == exit_code::success);
-  CAF_CHECK_EQUAL(out.str(), "good was not quarantined\n");
+  CAF_CHECK_EQUAL(out.str(), "good was neither quarantined nor drained\n");
   CAF_CHECK(!parse({"release"}));
 }
 

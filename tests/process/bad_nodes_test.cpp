@@ -128,9 +128,10 @@ CAF_TEST(a node on which everything fails is quarantined until it is mended) {
   CAF_CHECK_EQUAL(released.out, "w3 is released\n");
   CAF_CHECK(!contains(nodes(), "quarantined"));
   CAF_CHECK(eventually([&] { return on_w3(run(12)) > 0; }));
-  CAF_CHECK_EQUAL(coppice({"release", "w3"}).out, "w3 was not quarantined\n");
+  CAF_CHECK_EQUAL(coppice({"release", "w3"}).out,
+                  "w3 was neither quarantined nor drained\n");
   auto manager_only = coppice({"release", "m1"});
-  CAF_CHECK_EQUAL(manager_only.out, "m1 was not quarantined\n");
+  CAF_CHECK_EQUAL(manager_only.out, "m1 was neither quarantined nor drained\n");
   auto unknown = coppice({"release", "w9"});
   CAF_CHECK_EQUAL(unknown.code, 4);
   CAF_CHECK(contains(unknown.err, "there is no node 'w9'"));

@@ -89,6 +89,10 @@ struct fixture {
     return run_coppice({"nodes", "--connect", node.address()});
   }
 
+  std::string events() const {
+    return run_coppice({"events", "--connect", manager->address()}).out;
+  }
+
   temp_folder folder;
   std::optional<real_node> manager;
   std::vector<std::unique_ptr<real_node>> workers;
@@ -110,6 +114,7 @@ CAF_TEST(a node whose process is killed is proven to be gone) {
   CAF_REQUIRE(w1.signal_node(SIGKILL));
   CAF_CHECK(eventually([&] { return state_of("w1") == "down"; }));
   CAF_CHECK(contains(nodes_at(*manager).out, "its process is gone"));
+  CAF_CHECK(contains(events(), "is down: its process is gone"));
   // So do its peers, and its work has gone on elsewhere.
   CAF_CHECK(eventually([&] {
     auto said = nodes_at(w2);
@@ -173,6 +178,7 @@ CAF_TEST(many nodes that fall silent at once are held) {
   }));
   std::this_thread::sleep_for(2s);
   CAF_CHECK_EQUAL(count(nodes_at(*manager).out, " suspect "), 4u);
+  CAF_CHECK(contains(events(), "fell silent at once"));
   for (auto& x : workers)
     CAF_REQUIRE(x->signal_node(SIGCONT));
   for (auto& x : workers)

@@ -58,6 +58,10 @@ struct fixture {
     return read([](auto& view) { return get_list_rows(view); });
   }
 
+  std::vector<proto::Event> events(uint64_t after, uint32_t limit) {
+    return read([=](auto& view) { return get_events(view, after, limit); });
+  }
+
   machine m;
 };
 
@@ -110,6 +114,65 @@ CAF_TEST(what is no node is refused) {
   CAF_CHECK(enter("a", 0).has_error());
   CAF_CHECK(enter(std::string(1'000, 'a'), 1).has_error());
   CAF_CHECK(rows().empty());
+}
+
+CAF_TEST(people drain a node and release it whichever start it is) {
+  enter("a", 9);
+  auto drain = about("a", 0);
+  drain.set_drained_until_ms(5'000'000);
+  auto row = from_message(run(drain).row());
+  CAF_REQUIRE(row.hold);
+  CAF_CHECK_EQUAL(row.hold->deadline_ms, 5'000'000);
+  CAF_CHECK(!run(drain).has_row());
+  CAF_CHECK(rows().at(0) == row);
+  auto again = from_message(enter("a", 10).row());
+  CAF_CHECK(again.hold == row.hold);
+  auto release = about("a", 0);
+  release.set_released(true);
+  CAF_CHECK(run(release).has_row());
+  CAF_CHECK(!rows().at(0).hold);
+  drain.set_drained_until_ms(-1);
+  CAF_CHECK(run(drain).has_error());
+  drain = about("b", 0);
+  drain.set_drained_until_ms(0);
+  CAF_CHECK(!run(drain).has_row());
+}
+
+CAF_TEST(what changes the list is an event) {
+  enter("a", 9);
+  declare_down("a", 9, down_cause::refused);
+  declare_down("a", 9, down_cause::refused);
+  forget("a");
+  proto::Command note;
+  note.mutable_note()->set_text("so it is");
+  CAF_CHECK(!m.run(note).note().has_error());
+  note.mutable_note()->clear_text();
+  CAF_CHECK(m.run(note).note().has_error());
+  auto xs = events(0, 10);
+  CAF_REQUIRE_EQUAL(xs.size(), 4u);
+  for (size_t i = 0; i < xs.size(); ++i)
+    CAF_CHECK_EQUAL(xs[i].number(), i + 1);
+  CAF_CHECK_EQUAL(xs[0].kind(), proto::Event::REGISTERED);
+  CAF_CHECK_EQUAL(xs[0].node(), "a");
+  CAF_CHECK_EQUAL(xs[0].incarnation(), 9u);
+  CAF_CHECK_EQUAL(xs[1].kind(), proto::Event::DOWN);
+  CAF_CHECK_EQUAL(xs[1].cause(), static_cast<uint32_t>(down_cause::refused));
+  CAF_CHECK_EQUAL(xs[2].kind(), proto::Event::FORGOTTEN);
+  CAF_CHECK_EQUAL(xs[3].text(), "so it is");
+  CAF_CHECK_EQUAL(events(0, 1).at(0).number(), 4u);
+  CAF_CHECK_EQUAL(events(2, 10).size(), 2u);
+  CAF_CHECK(events(4, 10).empty());
+  CAF_CHECK(events(99, 10).empty());
+}
+
+CAF_TEST(only the last events are kept) {
+  proto::Command note;
+  note.mutable_note()->set_text("x");
+  for (auto i = 0; i < 10'005; ++i)
+    m.run(note);
+  auto xs = events(0, 20'000);
+  CAF_REQUIRE_EQUAL(xs.size(), 10'000u);
+  CAF_CHECK_EQUAL(xs.front().number(), 6u);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

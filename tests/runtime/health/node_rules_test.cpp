@@ -96,4 +96,37 @@ CAF_TEST(only a later start or a refused connection proves an end) {
   }
 }
 
+CAF_TEST(a drained node stays so until it is released) {
+  CAF_CHECK(!drained(nullptr, {5, 0}));
+  auto x = drained(&healthy, {5, 0});
+  CAF_REQUIRE(x);
+  CAF_CHECK(x->state == node_state::healthy);
+  CAF_CHECK(x->hold == (node_hold{5, 0}));
+  CAF_CHECK(!drained(&*x, {6, 0}));
+  auto later = drained(&*x, {6, 90});
+  CAF_REQUIRE(later);
+  CAF_CHECK(later->hold == (node_hold{5, 90}));
+  auto gone_now = left(&*later, start(3));
+  CAF_REQUIRE(gone_now);
+  CAF_CHECK(gone_now->hold == later->hold);
+  auto again = registered(&*gone_now, start(4), "x");
+  CAF_REQUIRE(again);
+  CAF_CHECK(again->hold == later->hold);
+  auto dead = down(&*again, start(4), down_cause::silent);
+  CAF_REQUIRE(dead);
+  CAF_CHECK(dead->hold == later->hold);
+  auto free = released(&*dead);
+  CAF_REQUIRE(free);
+  CAF_CHECK(!free->hold);
+  CAF_CHECK(free->cause == down_cause::silent);
+  CAF_CHECK(!released(&*free));
+}
+
+CAF_TEST(attempts move and are stopped at the deadline) {
+  CAF_CHECK_EQUAL(drain_order(std::nullopt, 100), proto::NO_DRAIN);
+  CAF_CHECK_EQUAL(drain_order(node_hold{5, 0}, 100), proto::MOVE_ATTEMPTS);
+  CAF_CHECK_EQUAL(drain_order(node_hold{5, 101}, 100), proto::MOVE_ATTEMPTS);
+  CAF_CHECK_EQUAL(drain_order(node_hold{5, 101}, 101), proto::STOP_ATTEMPTS);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

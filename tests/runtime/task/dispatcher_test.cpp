@@ -168,7 +168,7 @@ CAF_TEST(a claim takes a slot unless tasks wait for it) {
   aut.offer(n1, exec, {}, 1);
   CAF_CHECK(aut.claim(1) == n1);
   CAF_CHECK(!aut.claim(1));
-  aut.claim_settled(n1, false);
+  aut.claim_settled(1, n1, false);
   CAF_CHECK_EQUAL(aut.free_slots(), 1u);
   add(2, 1, 1);
   CAF_CHECK(!aut.claim(1));
@@ -179,10 +179,96 @@ CAF_TEST(a claim does not wait for tasks that run elsewhere) {
   add(1, 2, 1);
   aut.offer(n1, exec, {}, 1);
   CAF_CHECK(aut.claim(1) == n1);
-  aut.claim_settled(n1, true);
+  aut.claim_settled(1, n1, true);
   CAF_CHECK_EQUAL(aut.free_slots(), 0u);
   aut.offer(n2, exec, {"gpu=yes"}, 1);
   CAF_CHECK(!aut.claim(1));
+}
+
+CAF_TEST(a heavy task takes as many slots as it weighs) {
+  aut.define_class(2, "exec", {}, 3);
+  add(1, 2, 2);
+  aut.offer(n1, exec, {}, 4);
+  auto xs = aut.pick_all(queue, 10);
+  CAF_REQUIRE_EQUAL(xs.size(), 1u);
+  CAF_CHECK_EQUAL(aut.free_slots(), 1u);
+  aut.settled(xs[0].id, false);
+  CAF_CHECK_EQUAL(aut.free_slots(), 4u);
+  grant(aut.pick_all(queue, 10).at(0));
+  CAF_CHECK_EQUAL(aut.free_slots(), 1u);
+}
+
+CAF_TEST(a heavy task is not passed by for ever) {
+  aut.define_class(2, "exec", {}, 4);
+  add(1, 1, 1'000);
+  slot_offer slots{4};
+  aut.offer(n1, exec, {}, slots);
+  for (auto& x : aut.pick_all(queue, 10))
+    grant(x);
+  add(2, 2, 1);
+  // Always one slot more is free; a light task would take it at once.
+  size_t light = 0;
+  auto heavy = false;
+  for (uint32_t free = 1; !heavy && free <= 4; ++free) {
+    slots.idle = slots.free = free;
+    aut.offer(n1, exec, {}, slots);
+    for (auto& x : aut.pick_all(queue, 10)) {
+      grant(x);
+      heavy = x.task_class == 2;
+      light += heavy ? 0 : 1;
+      free = 0;
+    }
+    CAF_REQUIRE(light <= 1); // Its turn may have come first.
+  }
+  CAF_CHECK(heavy);
+}
+
+CAF_TEST(nobody is saved for a heavy task that waits no more) {
+  aut.define_class(2, "exec", {}, 4);
+  slot_offer slots{4};
+  slots.idle = slots.free = 2;
+  aut.offer(n1, exec, {}, slots);
+  add(2, 2, 1);
+  CAF_CHECK(aut.pick_all(queue, 10).empty());
+  queue.waiting[{2, 2}].clear();
+  add(1, 1, 2);
+  CAF_CHECK_EQUAL(aut.pick_all(queue, 10).size(), 2u);
+}
+
+CAF_TEST(a heavy task takes slots beyond the share of its shard) {
+  aut.define_class(2, "exec", {}, 3);
+  add(1, 2, 1);
+  slot_offer slots{4};
+  slots.free = 2;
+  aut.offer(n1, exec, {}, slots);
+  CAF_CHECK_EQUAL(aut.pick_all(queue, 10).size(), 1u);
+  CAF_CHECK_EQUAL(aut.free_slots(), 0u);
+}
+
+CAF_TEST(it knows who could run a class) {
+  aut.define_class(2, "exec", {"gpu=yes"}, 3);
+  strings kinds{"sleep", "exec"};
+  CAF_CHECK(aut.could_run(2, kinds, {"gpu=yes"}, 3));
+  CAF_CHECK(!aut.could_run(2, kinds, {"gpu=yes"}, 2));
+  CAF_CHECK(!aut.could_run(2, kinds, {}, 3));
+  CAF_CHECK(!aut.could_run(2, {"sleep"}, {"gpu=yes"}, 3));
+  CAF_CHECK(!aut.could_run(99, kinds, {"gpu=yes"}, 3));
+}
+
+CAF_TEST(it says why a heavy class waits) {
+  using cause = why_waiting::cause;
+  aut.define_class(2, "exec", {}, 3);
+  aut.offer(n1, exec, {}, 2);
+  CAF_CHECK(aut.explain(2).why == cause::too_heavy);
+  CAF_CHECK_EQUAL(to_string(aut.explain(2)),
+                  "it takes 3 slots, and no connected worker that could run it "
+                  "has more than 2");
+  slot_offer slots{4};
+  slots.idle = slots.free = 2;
+  aut.offer(n1, exec, {}, slots);
+  CAF_CHECK(aut.explain(2).why == cause::not_together);
+  aut.offer(n1, exec, {}, 4);
+  CAF_CHECK(aut.explain(2).why == cause::free_slots);
 }
 
 CAF_TEST(a pick costs one read whatever waits) {
@@ -224,7 +310,7 @@ CAF_TEST(unknown classes and ids are ignored) {
   aut.mark_ready(1, 99);
   aut.settled({1, 1, 1}, true);
   aut.withdraw(n1);
-  aut.claim_settled(n1, true);
+  aut.claim_settled(1, n1, true);
   CAF_CHECK(!aut.known_class(99));
   CAF_CHECK_EQUAL(aut.ready_pairs(), 0u);
 }
@@ -238,7 +324,7 @@ CAF_TEST(it says why a class waits) {
     CAF_CHECK_EQUAL(to_string(x), text);
   };
   CAF_CHECK(aut.explain(99).why == cause::unknown_class);
-  said(cause::no_worker, "no worker is connected");
+  said(cause::no_worker, "no connected worker takes tasks");
   aut.offer(n1, exec, {}, 1);
   said(cause::no_such_kind,
        "the only connected worker does not run the kind 'resize'");

@@ -14,26 +14,39 @@ using namespace coppice;
 CAF_TEST(one user offers all that is free) {
   slot_pool x{3};
   x.join();
-  CAF_CHECK_EQUAL(x.share(), 3u);
-  CAF_CHECK(x.take());
-  CAF_CHECK_EQUAL(x.share(), 2u);
-  CAF_CHECK(x.take() && x.take());
-  CAF_CHECK(!x.take());
-  CAF_CHECK_EQUAL(x.share(), 0u);
-  x.give_back();
-  CAF_CHECK_EQUAL(x.share(), 1u);
+  CAF_CHECK_EQUAL(x.share().free, 3u);
+  CAF_CHECK(x.take(1));
+  CAF_CHECK_EQUAL(x.share().free, 2u);
+  CAF_CHECK(x.take(1) && x.take(1));
+  CAF_CHECK(!x.take(1));
+  CAF_CHECK_EQUAL(x.share().free, 0u);
+  x.give_back(1);
+  CAF_CHECK_EQUAL(x.share().free, 1u);
 }
 
 CAF_TEST(several users share but each offers one while one is free) {
   slot_pool x{5};
   for (auto i = 0; i < 3; ++i)
     x.join();
-  CAF_CHECK_EQUAL(x.share(), 2u);
+  CAF_CHECK_EQUAL(x.share().free, 2u);
   for (auto i = 0; i < 4; ++i)
-    CAF_CHECK(x.take());
-  CAF_CHECK_EQUAL(x.share(), 1u);
-  CAF_CHECK(x.take());
-  CAF_CHECK_EQUAL(x.share(), 0u);
+    CAF_CHECK(x.take(1));
+  CAF_CHECK_EQUAL(x.share().free, 1u);
+  CAF_CHECK(x.take(1));
+  CAF_CHECK_EQUAL(x.share().free, 0u);
+}
+
+CAF_TEST(several slots are taken together or not at all) {
+  slot_pool x{5};
+  x.join();
+  x.join();
+  CAF_CHECK(x.take(3));
+  CAF_CHECK(!x.take(3));
+  CAF_CHECK_EQUAL(x.share().idle, 2u);
+  CAF_CHECK_EQUAL(x.share().free, 1u);
+  CAF_CHECK_EQUAL(x.share().total, 5u);
+  x.give_back(3);
+  CAF_CHECK(x.take(5));
 }
 
 CAF_TEST(no slot is taken twice) {
@@ -42,14 +55,14 @@ CAF_TEST(no slot is taken twice) {
   std::atomic<int> most{0};
   auto work = [&] {
     for (auto i = 0; i < 5'000; ++i) {
-      if (!x.take())
+      if (!x.take(1))
         continue;
       auto now = ++held;
       for (auto seen = most.load(); now > seen;)
         if (most.compare_exchange_weak(seen, now))
           break;
       --held;
-      x.give_back();
+      x.give_back(1);
     }
   };
   std::vector<std::thread> threads;
@@ -59,5 +72,5 @@ CAF_TEST(no slot is taken twice) {
     thread.join();
   CAF_CHECK(most <= 4);
   x.join();
-  CAF_CHECK_EQUAL(x.share(), 4u);
+  CAF_CHECK_EQUAL(x.share().free, 4u);
 }

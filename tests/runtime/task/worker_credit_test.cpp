@@ -14,7 +14,7 @@ using namespace coppice;
 
 CAF_TEST(who never pulled gets nothing) {
   worker_credit credit;
-  CAF_CHECK_EQUAL(credit.available(), 0u);
+  CAF_CHECK_EQUAL(credit.available().free, 0u);
 }
 
 CAF_TEST(what was sent is subtracted until a pull has seen it) {
@@ -22,11 +22,11 @@ CAF_TEST(what was sent is subtracted until a pull has seen it) {
   credit.pulled(5, 0);
   CAF_CHECK_EQUAL(credit.send(2), 1u);
   CAF_CHECK_EQUAL(credit.send(1), 2u);
-  CAF_CHECK_EQUAL(credit.available(), 2u);
+  CAF_CHECK_EQUAL(credit.available().free, 2u);
   credit.pulled(3, 1); // Has seen the first.
-  CAF_CHECK_EQUAL(credit.available(), 2u);
+  CAF_CHECK_EQUAL(credit.available().free, 2u);
   credit.pulled(2, 2);
-  CAF_CHECK_EQUAL(credit.available(), 2u);
+  CAF_CHECK_EQUAL(credit.available().free, 2u);
 }
 
 CAF_TEST(a repeated pull makes no slots) {
@@ -34,7 +34,7 @@ CAF_TEST(a repeated pull makes no slots) {
   credit.pulled(3, 0);
   credit.send(3);
   credit.pulled(3, 0);
-  CAF_CHECK_EQUAL(credit.available(), 0u);
+  CAF_CHECK_EQUAL(credit.available().free, 0u);
 }
 
 CAF_TEST(a pull that offers less than is under way leaves nothing) {
@@ -42,9 +42,9 @@ CAF_TEST(a pull that offers less than is under way leaves nothing) {
   credit.pulled(4, 0);
   credit.send(4);
   credit.pulled(1, 0);
-  CAF_CHECK_EQUAL(credit.available(), 0u);
+  CAF_CHECK_EQUAL(credit.available().free, 0u);
   credit.pulled(1, 1);
-  CAF_CHECK_EQUAL(credit.available(), 1u);
+  CAF_CHECK_EQUAL(credit.available().free, 1u);
 }
 
 CAF_TEST(numbers go on behind those of an earlier leader) {
@@ -75,7 +75,7 @@ CAF_TEST(no order of messages gives a worker more than its slots) {
           }
           break;
         case 2:
-          if (auto n = credit.available(); n > 0) {
+          if (auto n = credit.available().free; n > 0) {
             auto some = static_cast<uint32_t>(1 + rng() % n);
             to_worker.emplace_back(credit.send(some), some);
           }
