@@ -359,6 +359,7 @@ private:
       link_ = sys_.spawn(worker_link, dial,
                          net::spawn_middleman(sys_, dial.patience));
       watch(link_);
+      self_->send(monitor_, node_listener{link_});
       managers.link = link_;
     }
     return managers;
@@ -408,7 +409,7 @@ private:
   peer_links_actor peers_;
   manager_actor manager_;
   launcher_actor launcher_;
-  worker_link_actor link_;
+  local_worker_link_actor link_;
   node_monitor_actor monitor_;
   worker_node_actor worker_;
 };

@@ -3,12 +3,15 @@
 
 #include "actors/worker_link.hpp"
 
+#include "config/values.hpp"
+#include "runtime/health/node_card.hpp"
 #include "runtime/log.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -23,7 +26,7 @@ constexpr auto slack = std::chrono::milliseconds{500};
 
 caf::result<directory_actor> worker_link_state::dial(const std::string& group) {
   auto promise = self->make_response_promise<directory_actor>();
-  dial_next(promise, group, options.managers.size() - 1);
+  dial_next(promise, group, managers.size() - 1);
   return promise;
 }
 
@@ -31,9 +34,10 @@ void worker_link_state::dial_next(
   caf::typed_response_promise<directory_actor> promise,
   const std::string& group, size_t left) {
   auto& turn = turns[group];
-  auto address = options.managers[turn];
+  turn %= managers.size(); // There may be fewer now.
+  auto address = managers[turn];
   // Also if it answers: who asks again does so because it does not lead.
-  turn = (turn + 1) % options.managers.size();
+  turn = (turn + 1) % managers.size();
   auto failed = [this, promise, group, left](const caf::error& err) mutable {
     if (left > 0)
       dial_next(promise, group, left - 1);
@@ -63,14 +67,27 @@ void worker_link_state::dial_next(
       });
 }
 
-std::chrono::milliseconds longest_dial(const worker_link_options& x) {
-  return (x.patience + 2 * slack) * static_cast<int64_t>(x.managers.size());
+void worker_link_state::on_nodes(const node_news& x) {
+  for (auto& row : *x.rows) {
+    learned.erase(row.start.node);
+    auto card = decode_card(row.card);
+    auto is_gone
+      = row.state == node_state::left || row.state == node_state::forgotten;
+    if (auto where = parse_host_port(card.address());
+        where && card.manager() && !is_gone)
+      learned.emplace(row.start.node, std::move(where.value()));
+  }
+  managers = options.managers;
+  for (auto& [node, where] : learned)
+    if (std::find(managers.begin(), managers.end(), where) == managers.end())
+      managers.push_back(where);
 }
 
-worker_link_actor::behavior_type
-worker_link(worker_link_actor::stateful_pointer<worker_link_state> self,
+local_worker_link_actor::behavior_type
+worker_link(local_worker_link_actor::stateful_pointer<worker_link_state> self,
             worker_link_options options, caf::io::middleman_actor middleman) {
   self->state.options = std::move(options);
+  self->state.managers = self->state.options.managers;
   self->state.middleman = middleman;
   // A middleman ignores all reasons but this one.
   self->attach_functor(
@@ -79,6 +96,7 @@ worker_link(worker_link_actor::stateful_pointer<worker_link_state> self,
     [self](caf::connect_atom, const std::string& group) {
       return self->state.dial(group);
     },
+    [self](const node_news& x) { self->state.on_nodes(x); },
   };
 }
 

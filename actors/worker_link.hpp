@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "actors/messages.hpp"
+#include "actors/local_messages.hpp"
 #include "config/node_config.hpp"
 
 #include <caf/atom.hpp>
@@ -29,6 +29,10 @@ using worker_link_actor = caf::typed_actor<
   // not. CAF keeps one connection to each, whoever asks for it.
   caf::replies_to<caf::connect_atom, std::string>::with<directory_actor>>;
 
+/// The same for its own process.
+using local_worker_link_actor
+  = worker_link_actor::extend<caf::reacts_to<node_news>>;
+
 /// Where a node finds its managers: one of them.
 struct manager_contacts {
   /// In this process; may come later, as a message.
@@ -39,6 +43,7 @@ struct manager_contacts {
 
 /// What WORKER_LINK is told when it starts.
 struct worker_link_options {
+  /// Those of the config file, dialled first.
   std::vector<host_port> managers;
   /// How long one of them may take, handshake included.
   std::chrono::milliseconds patience{3'000};
@@ -48,12 +53,15 @@ struct worker_link_options {
 struct worker_link_state {
   // -- constructors, destructors, and assignment operators --------------------
 
-  explicit worker_link_state(worker_link_actor::pointer selfptr)
+  explicit worker_link_state(local_worker_link_actor::pointer selfptr)
     : self(selfptr) {}
 
   // -- handlers ---------------------------------------------------------------
 
   caf::result<directory_actor> dial(const std::string& group);
+
+  /// Learns of managers that the config file does not name.
+  void on_nodes(const node_news& x);
 
   // -- parts of the handlers --------------------------------------------------
 
@@ -65,9 +73,15 @@ struct worker_link_state {
 
   static constexpr const char* name = "worker_link";
 
-  worker_link_actor::pointer self;
+  local_worker_link_actor::pointer self;
 
   worker_link_options options;
+
+  /// By node, from the list of nodes.
+  std::map<std::string, host_port> learned;
+
+  /// All of them.
+  std::vector<host_port> managers;
 
   caf::io::middleman_actor middleman;
 
@@ -79,14 +93,9 @@ struct worker_link_state {
 /// @param self The actor itself.
 /// @param options Whom to dial; not empty.
 /// @param middleman Who dials, see `net::spawn_middleman`. Belongs to
-/// WORKER_LINK
-///                  from now on.
-worker_link_actor::behavior_type
-worker_link(worker_link_actor::stateful_pointer<worker_link_state> self,
+///                  WORKER_LINK from now on.
+local_worker_link_actor::behavior_type
+worker_link(local_worker_link_actor::stateful_pointer<worker_link_state> self,
             worker_link_options options, caf::io::middleman_actor middleman);
-
-/// Returns how long a dial of WORKER_LINK takes at most.
-/// @relates worker_link_options
-std::chrono::milliseconds longest_dial(const worker_link_options& x);
 
 } // namespace coppice

@@ -292,10 +292,10 @@ std::string render_nodes(const proto::NodesReply& xs, unix_ms now) {
        std::to_string(x.fenced()), std::to_string(x.incarnation()), x.address(),
        x.host(), std::to_string(x.pid()), joined(x.labels()),
        joined(x.kinds())});
-    if (state == "healthy")
-      continue;
     if (x.drained_ms() != 0)
       notes += drain_note(x, now) + "\n";
+    if (x.state() == "healthy" && !x.suspected() && !x.quarantined())
+      continue;
     for (auto& note : x.notes())
       notes += printable(note) + "\n";
   }

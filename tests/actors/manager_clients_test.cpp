@@ -219,7 +219,8 @@ CAF_TEST(nodes are listed with what they hold) {
 // -- explain ------------------------------------------------------------------
 
 CAF_TEST(explain says that there is no worker) {
-  CAF_CHECK_EQUAL(first_line(submit()), std::string{"no connected worker takes tasks"});
+  CAF_CHECK_EQUAL(first_line(submit()),
+                  std::string{"no connected worker takes tasks"});
 }
 
 CAF_TEST(explain says that nobody runs the kind) {

@@ -121,7 +121,7 @@ struct fixture {
   caf::scoped_actor self;
   directory_actor directory;
   uint16_t manager_port = 0;
-  worker_link_actor link;
+  local_worker_link_actor link;
 };
 
 } // namespace
@@ -151,6 +151,28 @@ CAF_TEST(a peer that accepts and never speaks costs its patience only) {
   auto begin = std::chrono::steady_clock::now();
   CAF_CHECK(dial());
   CAF_CHECK(std::chrono::steady_clock::now() - begin < 10s);
+}
+
+CAF_TEST(managers that only the list of nodes names are dialled as well) {
+  mute_port refuses{false};
+  start({refuses.number});
+  CAF_CHECK(!dial());
+  auto say = [this](node_state state, bool is_manager) {
+    proto::NodeCard card;
+    card.set_address("127.0.0.1:" + std::to_string(manager_port));
+    card.set_manager(is_manager);
+    node_entry row{{"m2", 1}, state, down_cause::none, card.SerializeAsString(),
+                   {},        0};
+    self->send(
+      link, node_news{std::make_shared<const std::vector<node_entry>>(1, row)});
+  };
+  say(node_state::healthy, false);
+  CAF_CHECK(!dial());
+  // A cut-off node takes others for down, and has to find them all the same.
+  say(node_state::down, true);
+  CAF_CHECK(dial());
+  say(node_state::left, true);
+  CAF_CHECK(!dial());
 }
 
 CAF_TEST(nobody there is an error soon) {

@@ -200,4 +200,28 @@ CAF_TEST(a change that makes no sense is refused) {
   CAF_CHECK_EQUAL(change({"befriend", "x"}).code, 2);
 }
 
+CAF_TEST(a worker that was told of one manager finds the others) {
+  begin();
+  real_node worker{folder.path(),
+                   "w",
+                   {{"node.roles", "worker"},
+                    {"worker.managers", nodes[0]->address()},
+                    {"worker.labels", "only=here"}}};
+  worker.start();
+  auto task = noop();
+  task.add_labels("only=here");
+  auto run_one = [&] {
+    auto id = submit(*c, {task}).at(0);
+    acknowledged.insert(id);
+    return await_end(*c, id).state();
+  };
+  CAF_CHECK_EQUAL(run_one(), proto::SUCCEEDED);
+  nodes[0]->kill_both();
+  CAF_CHECK_EQUAL(run_one(), proto::SUCCEEDED);
+  // It knows them from its disk.
+  worker.kill_both();
+  worker.start();
+  CAF_CHECK_EQUAL(run_one(), proto::SUCCEEDED);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()
