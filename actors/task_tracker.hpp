@@ -198,13 +198,18 @@ struct task_tracker_state {
                     proto::Reason why);
 
   /// Takes the ends that an older incarnation of the node left to be told.
-  void take_last_words(proto::Hello& x);
+  proto::FinishCommand take_last_words(proto::Hello& x);
+
+  /// Writes that the node has come, and welcomes it.
+  void register_node(const std::shared_ptr<proto::Hello>& x,
+                     const worker_actor& from,
+                     caf::typed_response_promise<proto::Welcome> promise);
 
   /// Ends what older incarnations of the node held: a new one that lives
   /// proves that they do not.
   void give_up_older(const worker_key& x);
 
-  proto::Welcome welcome(const proto::Hello& x, worker_actor& from,
+  proto::Welcome welcome(const proto::Hello& x, const worker_actor& from,
                          const proto::RegisterOutcome& said);
 
   /// Forgets older incarnations of the node: the tables say that they are dead.

@@ -53,32 +53,49 @@ void task_tracker_state::on_down(const caf::down_msg& x) {
 
 caf::result<proto::Welcome> task_tracker_state::on_hello(proto::Hello& x,
                                                          worker_actor& from) {
-  // Registering ends all that older incarnations held, but knows nothing of
-  // it: each costs a try.
-  take_last_words(x);
-  give_up_older({x.node(), x.incarnation()});
   auto promise = self->make_response_promise<proto::Welcome>();
-  proto::Command command;
-  auto& out = *command.mutable_register_();
-  out.set_node(x.node());
-  out.set_incarnation(x.incarnation());
-  *out.mutable_kinds() = x.kinds();
-  *out.mutable_labels() = x.labels();
-  out.set_slots(x.slots());
-  out.set_host(x.host());
-  out.set_pid(x.pid());
   auto hello = std::make_shared<proto::Hello>(std::move(x));
-  propose(std::move(command),
-          [this, hello, from, promise](proto::Outcome& outcome) mutable {
-            if (outcome.has_error())
-              *outcome.mutable_register_()->mutable_error() = outcome.error();
-            promise.deliver(welcome(*hello, from, outcome.register_()));
-          });
+  // Registering ends all that older incarnations held, but knows nothing of
+  // it: each costs a try. So it waits until the last words are durable.
+  auto words = take_last_words(*hello);
+  auto none = words.items_size() == 0;
+  auto told = [this, hello, from, promise](proto::Outcome& outcome) mutable {
+    if (!outcome.has_error())
+      return register_node(hello, from, promise);
+    proto::Welcome refused;
+    *refused.mutable_error() = outcome.error();
+    promise.deliver(std::move(refused));
+  };
+  if (!none)
+    propose_ends(std::move(words), std::move(told));
+  give_up_older({hello->node(), hello->incarnation()});
+  if (none)
+    register_node(hello, from, promise);
   return promise;
 }
 
+void task_tracker_state::register_node(
+  const std::shared_ptr<proto::Hello>& x, const worker_actor& from,
+  caf::typed_response_promise<proto::Welcome> promise) {
+  proto::Command command;
+  auto& out = *command.mutable_register_();
+  out.set_node(x->node());
+  out.set_incarnation(x->incarnation());
+  *out.mutable_kinds() = x->kinds();
+  *out.mutable_labels() = x->labels();
+  out.set_slots(x->slots());
+  out.set_host(x->host());
+  out.set_pid(x->pid());
+  propose(std::move(command),
+          [this, x, from, promise](proto::Outcome& outcome) mutable {
+            if (outcome.has_error())
+              *outcome.mutable_register_()->mutable_error() = outcome.error();
+            promise.deliver(welcome(*x, from, outcome.register_()));
+          });
+}
+
 proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
-                                           worker_actor& from,
+                                           const worker_actor& from,
                                            const proto::RegisterOutcome& said) {
   proto::Welcome result;
   result.set_lease_ms(options.lease.count());
@@ -111,21 +128,20 @@ proto::Welcome task_tracker_state::welcome(const proto::Hello& x,
   return result;
 }
 
-void task_tracker_state::take_last_words(proto::Hello& x) {
-  if (x.finishes_size() == 0)
-    return;
+proto::FinishCommand task_tracker_state::take_last_words(proto::Hello& x) {
   proto::FinishCommand ended;
   ended.mutable_items()->Swap(x.mutable_finishes());
   worker_key who{x.node(), x.incarnation()};
   for (auto& item : *ended.mutable_items()) {
     item.set_reporter(x.node());
-    // So that nobody gives it up. Should this end be lost, registering ends it.
+    // So that nobody gives it up. Should this end be lost, the node tells it
+    // again.
     auto key = to_attempt_key(item.id(), item.attempt());
     if (auto* held = book.find(key);
         held && held->worker.node == who.node && held->worker < who)
       book.erase(key);
   }
-  judge(std::move(ended));
+  return ended;
 }
 
 void task_tracker_state::give_up_older(const worker_key& x) {

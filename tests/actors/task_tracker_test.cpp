@@ -266,6 +266,49 @@ CAF_TEST(
   }
 }
 
+CAF_TEST(a node is not registered before its last words are durable) {
+  std::vector<proto::Command> asked;
+  auto refuse = [&](const proto::Command& x) {
+    asked.push_back(x);
+    proto::Outcome out;
+    if (x.has_finish())
+      out.mutable_error()->set_code(static_cast<uint32_t>(ec::overloaded));
+    return out;
+  };
+  auto log = sys.spawn(
+    [](state_replicator_actor::pointer,
+       std::function<proto::Outcome(const proto::Command&)> f)
+      -> state_replicator_actor::behavior_type {
+      return {
+        [](const proto::PeerMessage&) {},
+        [](const peer_link_state&) {},
+        [](const lead_listener&) {},
+        [](const cluster_facts&) {},
+        [](atom::transfer, uint64_t) {},
+        [f](const proto::Command& x) { return f(x); },
+        [](atom::barrier) { return proto::Outcome{}; },
+        [](const proto::Request&) { return proto::Reply{}; },
+      };
+    },
+    std::function<proto::Outcome(const proto::Command&)>{refuse});
+  auto other = sys.spawn(task_tracker, tracker_options, store, log);
+  auto worker = make_worker();
+  proto::Hello hello;
+  hello.set_node("n1");
+  hello.set_incarnation(2);
+  *hello.add_finishes() = proto::FinishCommand::Item{};
+  auto said = need(request<proto::Welcome>(other, hello, worker->handle));
+  CAF_CHECK(said.has_error());
+  CAF_REQUIRE_EQUAL(asked.size(), 1u);
+  CAF_CHECK(asked[0].has_finish());
+  hello.clear_finishes();
+  said = need(request<proto::Welcome>(other, hello, worker->handle));
+  CAF_CHECK_EQUAL(asked.size(), 2u);
+  end(other);
+  end(log);
+  consume_messages();
+}
+
 CAF_TEST(a result that nobody heard is not lost) {
   auto worker = leased();
   auto next = make_worker("n1", 2);
