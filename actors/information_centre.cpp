@@ -280,8 +280,10 @@ void information_centre_state::on_tick() {
 }
 
 void information_centre_state::begin_dialling(const worker_key& x) {
-  if (reached.count(x) != 0 && dials.emplace(x, options.probe_min).second)
-    on_dial(x);
+  if (reached.count(x) == 0)
+    return;
+  dials[x] = {++diallings, options.probe_min};
+  on_dial(x, diallings);
 }
 
 void information_centre_state::verify(const worker_key& x) {
@@ -290,17 +292,21 @@ void information_centre_state::verify(const worker_key& x) {
   auto older = reached.lower_bound({x.node, 0});
   while (older != reached.end() && older->node == x.node)
     older = reached.erase(older);
-  on_dial(x);
+  probes.push_back({x, 0});
+  start_probes();
 }
 
-void information_centre_state::on_dial(const worker_key& x) {
-  probes.push_back(x);
+void information_centre_state::on_dial(const worker_key& x, uint64_t number) {
+  auto wanted = dials.find(x);
+  if (wanted == dials.end() || wanted->second.number != number)
+    return;
+  probes.push_back({x, number});
   start_probes();
 }
 
 void information_centre_state::start_probes() {
   while (!probes.empty() && probes_under_way < options.max_probes) {
-    auto start = std::move(probes.front());
+    auto [start, number] = std::move(probes.front());
     probes.pop_front();
     auto* row = list->table().find(start.node);
     if (!row || row->start != start) {
@@ -310,8 +316,10 @@ void information_centre_state::start_probes() {
     ++probes_under_way;
     auto here = caf::actor_cast<information_centre_impl>(self);
     options.probe(decode_card(row->card).address(),
-                  [here, start](net::probe_result result) {
-                    caf::anon_send(here, node_probe{start, result});
+                  [here, x = node_probe{start, number, {}}](
+                    net::probe_result result) mutable {
+                    x.result = result;
+                    caf::anon_send(here, x);
                   });
   }
 }
@@ -322,7 +330,7 @@ void information_centre_state::on_probe(const node_probe& x) {
   if (x.result == net::probe_result::reached)
     reached.insert(x.start);
   auto wanted = dials.find(x.start);
-  if (wanted == dials.end())
+  if (wanted == dials.end() || wanted->second.number != x.number)
     return;
   if (x.result == net::probe_result::refused && list->refused(x.start, now())) {
     dials.erase(wanted);
@@ -334,8 +342,8 @@ void information_centre_state::on_probe(const node_probe& x) {
     dials.erase(wanted);
     return;
   }
-  auto& pause = wanted->second;
-  self->delayed_send(self, pause, atom::dial::value, x.start);
+  auto& pause = wanted->second.pause;
+  self->delayed_send(self, pause, atom::dial::value, x.start, x.number);
   pause = std::min(2 * pause, options.probe_max);
 }
 
@@ -392,7 +400,9 @@ information_centre_impl::behavior_type information_centre(
     },
     [self](const proto::Request& x) { return self->state.on_request(x); },
     [self](const node_probe& x) { self->state.on_probe(x); },
-    [self](atom::dial, const worker_key& x) { self->state.on_dial(x); },
+    [self](atom::dial, const worker_key& x, uint64_t number) {
+      self->state.on_dial(x, number);
+    },
     [self](atom::flush) { self->state.on_flush(); },
     [self](atom::tick) { self->state.on_tick(); },
   };
