@@ -295,8 +295,10 @@ void information_centre_state::on_tick() {
 }
 
 void information_centre_state::begin_dialling(const worker_key& x) {
-  if (reached.count(x) != 0 && dials.emplace(x, options.probe_min).second)
-    on_dial(x);
+  if (reached.count(x) == 0)
+    return;
+  dials[x] = {++diallings, options.probe_min};
+  on_dial(x, diallings);
 }
 
 void information_centre_state::verify(const worker_key& x) {
@@ -305,8 +307,10 @@ void information_centre_state::verify(const worker_key& x) {
   auto older = reached.lower_bound({x.node, 0});
   while (older != reached.end() && older->node == x.node)
     older = reached.erase(older);
-  if (unreached.emplace(x, options.verify_min).second)
-    on_dial(x);
+  if (!unreached.emplace(x, options.verify_min).second)
+    return;
+  probes.push_back({x, 0});
+  start_probes();
 }
 
 void information_centre_state::verify_later(const worker_key& x) {
@@ -314,18 +318,24 @@ void information_centre_state::verify_later(const worker_key& x) {
   if (known == unreached.end())
     return;
   auto& pause = known->second;
-  self->delayed_send(self, pause, atom::dial::value, x);
+  self->delayed_send(self, pause, atom::dial::value, x, uint64_t{0});
   pause = std::min(2 * pause, options.verify_max);
 }
 
-void information_centre_state::on_dial(const worker_key& x) {
-  probes.push_back(x);
+void information_centre_state::on_dial(const worker_key& x, uint64_t number) {
+  auto wanted = dials.find(x);
+  auto is_wanted = number == 0
+                     ? unreached.count(x) > 0
+                     : wanted != dials.end() && wanted->second.number == number;
+  if (!is_wanted)
+    return;
+  probes.push_back({x, number});
   start_probes();
 }
 
 void information_centre_state::start_probes() {
   while (!probes.empty() && probes_under_way < options.max_probes) {
-    auto start = std::move(probes.front());
+    auto [start, number] = std::move(probes.front());
     probes.pop_front();
     auto* row = list->table().find(start.node);
     if (!row || row->start != start || row->state == node_state::left) {
@@ -336,8 +346,10 @@ void information_centre_state::start_probes() {
     ++probes_under_way;
     auto here = caf::actor_cast<information_centre_impl>(self);
     options.probe(decode_card(row->card).address(),
-                  [here, start](net::probe_result result) {
-                    caf::anon_send(here, node_probe{start, result});
+                  [here, x = node_probe{start, number, {}}](
+                    net::probe_result result) mutable {
+                    x.result = result;
+                    caf::anon_send(here, x);
                   });
   }
 }
@@ -345,14 +357,14 @@ void information_centre_state::start_probes() {
 void information_centre_state::on_probe(const node_probe& x) {
   --probes_under_way;
   start_probes();
-  if (x.result != net::probe_result::reached) {
-    verify_later(x.start);
-  } else {
+  if (x.result == net::probe_result::reached) {
     reached.insert(x.start);
     unreached.erase(x.start);
+  } else if (x.number == 0) {
+    verify_later(x.start);
   }
   auto wanted = dials.find(x.start);
-  if (wanted == dials.end())
+  if (wanted == dials.end() || wanted->second.number != x.number)
     return;
   if (x.result == net::probe_result::refused && list->refused(x.start, now())) {
     dials.erase(wanted);
@@ -364,8 +376,8 @@ void information_centre_state::on_probe(const node_probe& x) {
     dials.erase(wanted);
     return;
   }
-  auto& pause = wanted->second;
-  self->delayed_send(self, pause, atom::dial::value, x.start);
+  auto& pause = wanted->second.pause;
+  self->delayed_send(self, pause, atom::dial::value, x.start, x.number);
   pause = std::min(2 * pause, options.probe_max);
 }
 
@@ -474,7 +486,9 @@ information_centre_impl::behavior_type information_centre(
     },
     [self](const proto::Request& x) { return self->state.on_request(x); },
     [self](const node_probe& x) { self->state.on_probe(x); },
-    [self](atom::dial, const worker_key& x) { self->state.on_dial(x); },
+    [self](atom::dial, const worker_key& x, uint64_t number) {
+      self->state.on_dial(x, number);
+    },
     [self](atom::flush) { self->state.on_flush(); },
     [self](atom::tick) { self->state.on_tick(); },
   };

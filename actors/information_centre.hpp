@@ -29,12 +29,15 @@ namespace coppice {
 /// Somebody tried to connect to a node.
 struct node_probe {
   worker_key start;
+  /// See `information_centre_state::dialling`; 0: it is only to be found out
+  /// whether the node can be reached.
+  uint64_t number;
   net::probe_result result;
 };
 
 /// The INFORMATION_CENTRE with its messages to itself.
 using information_centre_impl = local_information_centre_actor::extend<
-  caf::reacts_to<node_probe>, caf::reacts_to<atom::dial, worker_key>,
+  caf::reacts_to<node_probe>, caf::reacts_to<atom::dial, worker_key, uint64_t>,
   caf::reacts_to<atom::flush>, caf::reacts_to<atom::tick>>;
 
 /// What the INFORMATION_CENTRE is told when it starts.
@@ -70,6 +73,20 @@ struct information_centre_state {
     state_monitor_actor handle;
   };
 
+  /// A node that is connected to until it is heard of or refuses.
+  struct dialling {
+    /// Tries with another number belong to an earlier suspicion.
+    uint64_t number = 0;
+    /// Before the next try.
+    std::chrono::milliseconds pause{0};
+  };
+
+  /// A try to connect that waits for its turn.
+  struct waiting_probe {
+    worker_key start;
+    uint64_t number = 0;
+  };
+
   // -- constructors, destructors, and assignment operators --------------------
 
   explicit information_centre_state(information_centre_impl::pointer selfptr)
@@ -95,7 +112,7 @@ struct information_centre_state {
 
   void on_probe(const node_probe& x);
 
-  void on_dial(const worker_key& x);
+  void on_dial(const worker_key& x, uint64_t number);
 
   void on_flush();
 
@@ -136,6 +153,7 @@ struct information_centre_state {
   void for_each_part(const node_changes& x, int64_t asked, F f) const;
 
   /// Tries to connect to a node until it is heard of, or proven to be gone.
+  /// Begins with the first pause also if that is under way.
   void begin_dialling(const worker_key& x);
 
   /// Finds out whether the node can be reached at all.
@@ -179,12 +197,12 @@ struct information_centre_state {
   /// Subscribers that were not reached yet, with the pause before the next try.
   std::map<worker_key, std::chrono::milliseconds> unreached;
 
-  /// Nodes that are connected to until they are heard of or refuse, with the
-  /// pause before the next try.
-  std::map<worker_key, std::chrono::milliseconds> dials;
+  std::map<worker_key, dialling> dials;
 
-  /// Those that wait for their turn.
-  std::deque<worker_key> probes;
+  /// Counts what begins in `dials`.
+  uint64_t diallings = 0;
+
+  std::deque<waiting_probe> probes;
 
   size_t probes_under_way = 0;
 

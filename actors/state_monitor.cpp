@@ -42,7 +42,7 @@ void state_monitor_state::init(state_monitor_options xs) {
   }
   options.saved = {};
   saved_at = now();
-  self->delayed_send(self, limits.interval(), atom::tick::value);
+  schedule_tick();
 }
 
 // -- finding the centre -------------------------------------------------------
@@ -122,6 +122,9 @@ void state_monitor_state::on_registered(const proto::RegistrationReply& x,
   pauses->found();
   if (x.limit_ms() > 0)
     limits.limit = std::chrono::milliseconds{x.limit_ms()};
+  // The limit counts from here on, and it may be shorter than the interval
+  // until now.
+  schedule_tick();
   log::info("{} has registered node {}; it is down when it is silent for {}",
             name, options.start.node, format_duration(limits.limit));
   cache->centre_found();
@@ -174,8 +177,14 @@ void state_monitor_state::on_down(const caf::down_msg& x) {
 
 // -- keep-alive ---------------------------------------------------------------
 
-void state_monitor_state::on_tick() {
-  self->delayed_send(self, limits.interval(), atom::tick::value);
+void state_monitor_state::schedule_tick() {
+  self->delayed_send(self, limits.interval(), atom::tick::value, ++scheduled);
+}
+
+void state_monitor_state::on_tick(uint64_t which) {
+  if (which != scheduled)
+    return;
+  schedule_tick();
   if (at != phase::registered)
     return;
   keep_alive();
@@ -340,7 +349,7 @@ state_monitor(state_monitor_impl::stateful_pointer<state_monitor_state> self,
     [self](caf::connect_atom, uint64_t which) {
       self->state.on_connect(which);
     },
-    [self](atom::tick) { self->state.on_tick(); },
+    [self](atom::tick, uint64_t which) { self->state.on_tick(which); },
   };
 }
 

@@ -38,7 +38,7 @@ struct node_place {
 /// The STATE_MONITOR with its messages to itself.
 using state_monitor_impl = local_state_monitor_actor::extend<
   caf::reacts_to<node_place>, caf::reacts_to<caf::connect_atom, uint64_t>,
-  caf::reacts_to<atom::tick>>;
+  caf::reacts_to<atom::tick, uint64_t>>;
 
 /// STATE_MONITOR as who starts the node sees it.
 using node_monitor_actor
@@ -105,7 +105,7 @@ struct state_monitor_state {
 
   proto::Reply on_request(const proto::Request& x) const;
 
-  void on_tick();
+  void on_tick(uint64_t which);
 
   void on_down(const caf::down_msg& x);
 
@@ -127,6 +127,9 @@ struct state_monitor_state {
   void look_further(const std::string& why);
 
   void forget_centre();
+
+  /// Has the next sign of life follow after the interval, and no other one.
+  void schedule_tick();
 
   void keep_alive();
 
@@ -166,6 +169,9 @@ struct state_monitor_state {
   information_centre_actor centre;
 
   health_limits limits;
+
+  /// Counts the ticks that were scheduled; only the last one counts.
+  uint64_t scheduled = 0;
 
   std::optional<node_cache> cache;
 

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <string_view>
 #include <vector>
 
 namespace coppice {
@@ -23,6 +24,10 @@ namespace coppice {
 namespace {
 
 constexpr int progress_fd = 3;
+
+/// How much nicer commands are than the node: what `nice` takes by itself.
+constexpr int niceness = 10;
+constexpr std::string_view niceness_text = "10";
 
 // -- failures -----------------------------------------------------------------
 
@@ -240,6 +245,22 @@ bool set_descriptors(const preparation& x) {
          && close_range(progress_fd + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
+/// Has the command come behind the node where processors are scarce: the node
+/// must be able to say that it lives.
+void step_back() {
+  // It fails only where it is at the end of the scale already.
+  [[maybe_unused]] auto value = nice(niceness);
+  // Where the kernel makes a group of each session (sched(7), autogroup), only
+  // the value of the group counts against other sessions. It takes a value
+  // seldom, so this is an attempt.
+  unique_fd group{open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC)};
+  if (group) {
+    auto ignored
+      = write(group.get(), niceness_text.data(), niceness_text.size());
+    static_cast<void>(ignored);
+  }
+}
+
 [[noreturn]] void become_command(preparation& x) {
   reset_signals();
   // If the launcher is killed the kernel kills the command: nobody else would.
@@ -250,6 +271,7 @@ bool set_descriptors(const preparation& x) {
   // A session of its own: no terminal, and a group whose id is the pid.
   if (setsid() < 0 || !set_descriptors(x))
     fail(x, stage::set_up);
+  step_back();
   if (!x.folder.empty() && chdir(x.folder.c_str()) != 0)
     fail(x, stage::enter_folder);
   // Before the limits: execvp looks PATH up in there.

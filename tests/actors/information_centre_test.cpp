@@ -82,6 +82,22 @@ CAF_TEST(a node whose connection is lost is dialled until it refuses) {
   CAF_CHECK(text.find("refused") != std::string::npos);
 }
 
+CAF_TEST(a node that is lost again is dialled again at once) {
+  start();
+  auto a = enter("a", 1);
+  enter("b", 1);
+  // Pauses between the tries grow.
+  self->send_exit(a->handle, caf::exit_reason::kill);
+  consume_messages();
+  pass_alive(400ms, {"b"});
+  auto again = enter("a", 1);
+  CAF_CHECK(!look("a").suspected());
+  listening["a:1"] = net::probe_result::refused;
+  self->send_exit(again->handle, caf::exit_reason::kill);
+  consume_messages();
+  CAF_CHECK_EQUAL(state_of("a"), "down");
+}
+
 CAF_TEST(a refusal proves nothing where nobody was ever reached) {
   start();
   listening["a:1"] = net::probe_result::refused;

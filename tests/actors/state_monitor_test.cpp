@@ -107,6 +107,20 @@ CAF_TEST(a node gives signs of life) {
   CAF_CHECK(!look("w").suspected());
 }
 
+CAF_TEST(a node keeps to the limit of the centre from the beginning) {
+  start();
+  enter("a", 1);
+  options.limits.limit = 30s; // Signs of life each 6 s.
+  start_monitor();
+  auto before = look("w").changed_ms();
+  for (auto i = 0; i < 10; ++i) {
+    pass_alive(100ms, {"a"});
+    CAF_CHECK(!look("w").suspected());
+  }
+  CAF_CHECK_EQUAL(state_of("w"), "healthy");
+  CAF_CHECK_EQUAL(look("w").changed_ms(), before);
+}
+
 CAF_TEST(a node registers again with the next centre) {
   start();
   start_monitor();

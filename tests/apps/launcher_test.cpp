@@ -6,6 +6,9 @@
 #include "runtime/launch/line_cutter.hpp"
 #include "tests/apps/launcher_fixture.hpp"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -85,6 +88,15 @@ CAF_TEST(a command starts with default signals and a session of its own) {
   CAF_CHECK_EQUAL(blocked, "0000000000000000");
   CAF_CHECK_EQUAL(ignored, "0000000000000000");
   CAF_CHECK_EQUAL(session, pid);
+}
+
+CAF_TEST(a command is nicer than the node) {
+  // Without an operand it says its own.
+  CAF_CHECK_EQUAL(run(shell(1, "nice")), 0);
+  auto own = ::getpriority(PRIO_PROCESS, 0);
+  auto wanted = std::to_string(std::min(19, own + 10)) + "\n";
+  auto said = contents(path("log"));
+  CAF_CHECK_EQUAL(said, wanted);
 }
 
 CAF_TEST(limits hold) {
