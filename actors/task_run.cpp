@@ -92,7 +92,7 @@ public:
 
   bool cancelled() const override {
     std::lock_guard guard{shared_->mutex};
-    return shared_->cancelled;
+    return has_to_stop();
   }
 
   // -- what it says -----------------------------------------------------------
@@ -125,7 +125,7 @@ public:
     say(run_checkpoint{std::move(bytes), tree_.to_proto(changed_ms_)});
     shared_->changed.wait(
       guard, [this] { return shared_->cancelled || shared_->saved; });
-    if (shared_->cancelled)
+    if (has_to_stop())
       throw task_stopped();
     // What is not saved costs time, not the attempt: the next one will be.
     if (!*shared_->saved)
@@ -141,7 +141,7 @@ public:
     std::unique_lock guard{shared_->mutex};
     shared_->changed.wait_for(guard, pause,
                               [this] { return shared_->cancelled; });
-    return !shared_->cancelled;
+    return !has_to_stop();
   }
 
   // -- for the thread ---------------------------------------------------------
@@ -161,6 +161,11 @@ public:
   }
 
 private:
+  /// @pre `shared_->mutex` is locked.
+  bool has_to_stop() const {
+    return shared_->cancelled || (start_.lease && start_.lease->is_over());
+  }
+
   void set_stage(std::string_view path, std::optional<double> weight,
                  double percent) {
     auto changed = tree_.set_stage(path, weight, percent);
