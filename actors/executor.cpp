@@ -35,6 +35,7 @@ void executor_state::init(executor_options xs, manager_contacts ms_) {
   managers = std::move(ms_);
   if (!options.boot_time)
     options.boot_time = read_boot_time;
+  exclusive_end = std::make_shared<lease_end>(options.boot_time);
   if (!options.pool)
     options.pool = std::make_shared<slot_pool>(options.slots);
   options.pool->join();

@@ -254,8 +254,16 @@ struct executor_state {
   /// Reports attempts whose code does not stop.
   void abandon_stuck(time_point now);
 
-  /// Stops exclusive attempts whose lease may be over.
+  /// Stops exclusive attempts whose lease may be over. Called before anything
+  /// is said that would renew it.
   void stop_unrenewed();
+
+  /// Takes note that what was sent at *sent* renewed all leases.
+  void renewed(std::chrono::nanoseconds sent);
+
+  /// Returns when exclusive attempts have to stop: early enough that everything
+  /// is over when the manager may think so.
+  std::chrono::nanoseconds last_moment() const;
 
   // -- parts: checkpoints (executor_checkpoints.cpp) --------------------------
 
@@ -337,6 +345,9 @@ struct executor_state {
   last_words inherited;
 
   connection link;
+
+  /// For the threads of exclusive attempts: `last_moment`.
+  std::shared_ptr<lease_end> exclusive_end;
 
   /// The most that a manager has named.
   uint32_t shards = 1;

@@ -94,6 +94,8 @@ void executor_state::on_stop_attempts(const proto::StopAttempts& x) {
 }
 
 void executor_state::on_run_event(run_event& x) {
+  // It may have stopped by itself, before this actor noticed.
+  stop_unrenewed();
   auto i = live.find(x.key);
   if (i == live.end())
     return;
@@ -250,6 +252,8 @@ void executor_state::start(attempt_map::iterator i) {
   what.checkpoint = std::move(x.checkpoint);
   what.folder = paths.folder(key);
   what.log_file = paths.log_file(key);
+  if (x.exclusive)
+    what.lease = exclusive_end;
   if (options.starters.contains(x.spec->kind()))
     with_folder.insert(key);
   x.checkpoint.reset();
@@ -357,10 +361,18 @@ void executor_state::abandon_stuck(time_point now) {
   }
 }
 
-void executor_state::stop_unrenewed() {
-  // Early enough that everything is over when the manager may think so.
+std::chrono::nanoseconds executor_state::last_moment() const {
   auto margin = link.lease / 5 + tick_interval();
-  if (options.boot_time() < link.renewed + link.lease - margin)
+  return link.renewed + link.lease - margin;
+}
+
+void executor_state::renewed(std::chrono::nanoseconds sent) {
+  link.renewed = std::max(link.renewed, sent);
+  exclusive_end->set(last_moment());
+}
+
+void executor_state::stop_unrenewed() {
+  if (options.boot_time() < last_moment())
     return;
   std::vector<attempt_key> keys;
   for (auto& [key, x] : live)

@@ -97,6 +97,7 @@ void executor_state::search_in(ms pause) {
 }
 
 void executor_state::greet(directory_actor x) {
+  stop_unrenewed();
   link.directory = std::move(x);
   link.state = phase::greeting;
   self->monitor(link.directory);
@@ -156,9 +157,9 @@ void executor_state::on_welcome(const proto::Welcome& x,
   link.state = phase::connected;
   link.scheduler = scheduler;
   link.tracker = tracker;
-  link.renewed = asked;
   if (x.lease_ms() > 0)
     link.lease = ms{x.lease_ms()};
+  renewed(asked);
   note_shards(x.shards());
   self->monitor(link.scheduler);
   self->monitor(link.tracker);
@@ -241,6 +242,7 @@ void executor_state::send_news() {
 }
 
 void executor_state::send_keepalive() {
+  stop_unrenewed();
   proto::Report x;
   x.set_node(options.node);
   x.set_incarnation(options.incarnation);
@@ -257,7 +259,7 @@ void executor_state::send_keepalive() {
           lose("a keep-alive is refused: " + ack.error().message());
           return;
         }
-        link.renewed = std::max(link.renewed, sent);
+        renewed(sent);
         note_shards(ack.shards());
         follow(ack.drain());
       },
@@ -271,6 +273,7 @@ void executor_state::send_report() {
   // What a manager waits for its disk with must not hold back the sign of life.
   if (link.in_flight >= max_reports_in_flight)
     return send_keepalive();
+  stop_unrenewed();
   proto::Report x;
   x.set_node(options.node);
   x.set_incarnation(options.incarnation);
@@ -303,7 +306,7 @@ void executor_state::on_ack(uint64_t number, const proto::ReportAck& x,
   --link.in_flight;
   // Not earlier: a manager may welcome a worker and refuse what it says.
   pauses.found();
-  link.renewed = std::max(link.renewed, sent);
+  renewed(sent);
   note_shards(x.shards());
   follow(x.drain());
   remove_folders done;

@@ -225,6 +225,7 @@ private:
     bad.backoff_max = std::max(bad.backoff_max, bad.backoff_min);
     x.observe.cluster = config_.cluster.name;
     x.observe.limits.limit = config_.keepalive.limit;
+    x.observe.limits.settling = x.observe.limits.longest_search();
     x.observe.probe = net::thread_prober(sys_);
     return x;
   }

@@ -82,9 +82,12 @@ void state_monitor_state::register_with(const directory_actor& x) {
   registration.set_incarnation(options.start.incarnation);
   registration.set_protocol(protocol_version);
   registration.set_card(place.card.SerializeAsString());
+  // A registration that has to be written to a slow disk is there when it is
+  // asked for again.
+  auto patience
+    = std::min<std::chrono::nanoseconds>(options.answer_timeout, limits.late());
   self
-    ->request(directory, caf::duration{options.answer_timeout},
-              std::move(registration),
+    ->request(directory, caf::duration{patience}, std::move(registration),
               caf::actor_cast<state_monitor_actor>(self))
     .then(
       [this, which = number](const proto::RegistrationReply& reply,
@@ -108,8 +111,11 @@ void state_monitor_state::on_registered(const proto::RegistrationReply& x,
       forget_centre();
       return options.over();
     }
-    return why.code == ec::not_leader ? look_further(why.message)
-                                      : refused(why.message);
+    if (why.code == ec::not_leader)
+      return look_further(why.message);
+    // The centre has ended, or could not write: no reason to wait for long.
+    return why.code == ec::deadline_exceeded ? lose(why.message)
+                                             : refused(why.message);
   }
   if (!found)
     return lose("the manager gave no handle");
@@ -119,12 +125,16 @@ void state_monitor_state::on_registered(const proto::RegistrationReply& x,
   last_refusal.clear();
   centre = found;
   self->monitor(centre);
-  pauses->found();
   if (x.limit_ms() > 0)
     limits.limit = std::chrono::milliseconds{x.limit_ms()};
   // The limit counts from here on, and it may be shorter than the interval
   // until now.
   schedule_tick();
+  // Who pauses for longer is silent for too long when it is found.
+  auto longest
+    = std::chrono::floor<std::chrono::milliseconds>(limits.interval());
+  pauses.emplace(options.backoff_min,
+                 std::clamp(longest, options.backoff_min, options.backoff_max));
   log::info("{} has registered node {}; it is down when it is silent for {}",
             name, options.start.node, format_duration(limits.limit));
   cache->centre_found();
@@ -196,7 +206,9 @@ void state_monitor_state::keep_alive() {
   x.set_node(options.start.node);
   x.set_incarnation(options.start.incarnation);
   auto asked = now();
-  self->request(centre, caf::duration{limits.limit}, std::move(x))
+  // A centre that stands still has a successor soon, which gives this node one
+  // limit to be heard of: it must not be waited for so long.
+  self->request(centre, caf::duration{limits.late()}, std::move(x))
     .then(
       [this, which = number, asked](const proto::KeepAliveAck& ack) {
         if (which == number)

@@ -65,7 +65,9 @@ struct state_monitor_options {
   std::chrono::milliseconds backoff_max{1'000};
   /// Pause after a refusal.
   std::chrono::milliseconds refused_pause{2'000};
-  /// How long a manager may take to register this node.
+  /// How long a manager may take to register this node, but no longer than half
+  /// the limit: one that stands still must not cost the time in which its
+  /// successor expects a sign of life.
   std::chrono::milliseconds answer_timeout{5'000};
   /// How long it may take to note that the node leaves.
   std::chrono::milliseconds leave_timeout{1'000};

@@ -98,7 +98,7 @@ public:
 
   bool cancelled() const override {
     std::lock_guard guard{shared_->mutex};
-    return shared_->cancelled;
+    return has_to_stop();
   }
 
   bool checkpoint_wanted() const override {
@@ -136,7 +136,7 @@ public:
     say(run_checkpoint{std::move(bytes), tree_.to_proto(changed_ms_)});
     shared_->changed.wait(
       guard, [this] { return shared_->cancelled || shared_->saved; });
-    if (shared_->cancelled)
+    if (has_to_stop())
       throw task_stopped();
     // What is not saved costs time, not the attempt: the next one will be.
     if (!*shared_->saved)
@@ -152,7 +152,7 @@ public:
     std::unique_lock guard{shared_->mutex};
     shared_->changed.wait_for(guard, pause,
                               [this] { return shared_->cancelled; });
-    return !shared_->cancelled;
+    return !has_to_stop();
   }
 
   // -- for the thread ---------------------------------------------------------
@@ -172,6 +172,11 @@ public:
   }
 
 private:
+  /// @pre `shared_->mutex` is locked.
+  bool has_to_stop() const {
+    return shared_->cancelled || (start_.lease && start_.lease->is_over());
+  }
+
   void set_stage(std::string_view path, std::optional<double> weight,
                  double percent) {
     auto changed = tree_.set_stage(path, weight, percent);

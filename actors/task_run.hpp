@@ -14,13 +14,16 @@
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace coppice {
@@ -79,6 +82,30 @@ public:
 
 using run_control_ptr = std::unique_ptr<run_control>;
 
+/// Says until when this node may go on with exclusive attempts, to their
+/// threads: one that was frozen must not go on before the EXECUTOR has noticed.
+class lease_end {
+public:
+  using time = std::chrono::nanoseconds;
+
+  /// @param now A clock that goes on while the machine is suspended; called
+  ///            from any thread.
+  explicit lease_end(std::function<time()> now) : now_(std::move(now)) {}
+
+  /// Takes note that nothing may go on at *x*.
+  void set(time x) {
+    at_ = x.count();
+  }
+
+  bool is_over() const {
+    return now_().count() >= at_;
+  }
+
+private:
+  std::function<time()> now_;
+  std::atomic<int64_t> at_ = std::numeric_limits<int64_t>::max();
+};
+
 /// What a run is told when it starts.
 struct run_start {
   attempt_key key;
@@ -89,6 +116,8 @@ struct run_start {
   std::filesystem::path folder;
   /// Where its output goes; made by whoever needs it.
   std::filesystem::path log_file;
+  /// Only of an exclusive attempt: it has to stop then, by itself.
+  std::shared_ptr<const lease_end> lease;
 };
 
 /// Starts the run of an attempt.

@@ -11,6 +11,8 @@ namespace coppice {
 struct health_limits {
   /// A node that is silent for so long is down.
   std::chrono::milliseconds limit{3'000};
+  /// Nodes have so long to find a new observer: no silence before counts.
+  std::chrono::milliseconds settling{0};
 
   /// How often a node says that it is alive: four may be lost.
   std::chrono::nanoseconds interval() const {
@@ -27,6 +29,12 @@ struct health_limits {
   /// A node that is silent for so long is suspected: it counts for the brake.
   std::chrono::nanoseconds late() const {
     return std::chrono::nanoseconds{limit} / 2;
+  }
+
+  /// How long nodes need at most, with some to spare, until a new observer has
+  /// heard of them, where they ask managers in turn and give each half a limit.
+  std::chrono::milliseconds longest_search() const {
+    return limit / 2 + std::chrono::milliseconds{500};
   }
 
   /// A tick may come so much late and its pause still counts in full.

@@ -131,7 +131,7 @@ keep_alive_book::entry* keep_alive_book::find_start(const worker_key& start) {
 
 keep_alive_book::awake_time keep_alive_book::silence_of(const entry& x,
                                                         awake_time now) const {
-  return now - std::max(x.heard, clock_.since());
+  return std::max(awake_time{0}, now - std::max(x.heard, clock_.since()));
 }
 
 void keep_alive_book::count_anew() {

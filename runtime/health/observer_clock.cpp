@@ -9,7 +9,8 @@ namespace coppice {
 
 observer_clock::observer_clock(const health_limits& limits, time_point now)
   : limits_(limits),
-    ticked_(now) {
+    ticked_(now),
+    since_(limits.settling) {
   // nop
 }
 
@@ -20,7 +21,7 @@ bool observer_clock::tick(time_point now) {
   is_late_ = passed > limits_.tick() + limits_.tolerance();
   if (passed < limits_.tick() + limits_.stall())
     return false;
-  since_ = now_;
+  since_ = std::max(since_, now_);
   last_stall_ = passed;
   ++stalls_;
   return true;

@@ -14,8 +14,9 @@ namespace coppice {
 ///
 /// Who does not run hears nobody, and must not take that for silence. So this
 /// clock follows the caller's, but a tick that comes late by more than a
-/// tolerance adds only that; and after a stall, or at the beginning, all
-/// silence is counted anew from `since`. Pure: time is passed in.
+/// tolerance adds only that; and after a stall all silence is counted anew from
+/// `since`, as it is when nodes have found a new observer. Pure: time is passed
+/// in.
 class observer_clock {
 public:
   // -- member types -----------------------------------------------------------
@@ -42,7 +43,7 @@ public:
   /// last tick; else that of the tick.
   awake_time at(time_point now) const;
 
-  /// Returns the time from which silence counts.
+  /// Returns the time from which silence counts. It may be to come.
   awake_time since() const {
     return since_;
   }
@@ -67,7 +68,7 @@ private:
   health_limits limits_;
   time_point ticked_;
   awake_time now_{0};
-  awake_time since_{0};
+  awake_time since_;
   bool is_late_ = false;
   uint64_t stalls_ = 0;
   std::chrono::nanoseconds last_stall_{0};

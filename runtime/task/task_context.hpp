@@ -80,7 +80,8 @@ public:
   /// Returns what an earlier attempt saved last, or nothing.
   virtual const std::optional<std::string>& last_checkpoint() const = 0;
 
-  /// Returns whether the attempt has to stop: look often.
+  /// Returns whether the attempt has to stop: look often, and if the kind is
+  /// exclusive before each step that must not meet one of another attempt.
   virtual bool cancelled() const = 0;
 
   /// Returns whether a checkpoint should be saved soon: people drain the node,

@@ -147,6 +147,24 @@ CAF_TEST(only exclusive attempts end with a lease that is not renewed) {
   CAF_CHECK(runs.at(key(1))->stops.empty());
 }
 
+CAF_TEST(an exclusive attempt that stops after a freeze is not reported) {
+  start();
+  assign({make(key(1), "fake"), make(key(2), "sole")});
+  auto& lease = runs.at(key(2))->start.lease;
+  CAF_REQUIRE(lease);
+  CAF_CHECK(!runs.at(key(1))->start.lease);
+  pass(20s);
+  CAF_CHECK(!lease->is_over());
+  boot += 20s; // And no timer has fired.
+  CAF_CHECK(lease->is_over());
+  for (auto& x : {key(1), key(2)})
+    runs.at(x)->say(run_ended{failed("stopped", "")});
+  consume_messages();
+  auto said = script->finishes();
+  CAF_REQUIRE_EQUAL(said.size(), 1u);
+  CAF_CHECK_EQUAL(said[0].id().sequence(), key(1).task.sequence);
+}
+
 // -- stopping -----------------------------------------------------------------
 
 CAF_TEST(a worker that is stopped ends its attempts and reports them) {

@@ -36,6 +36,28 @@ view_saver::behavior_type fake_saver(view_saver::pointer, rows_ptr out) {
   };
 }
 
+/// What a frozen centre says to those that register; unset: nothing.
+using last_word = std::optional<proto::RegistrationReply>;
+
+/// A centre that stands still, but may register nodes before that.
+local_information_centre_actor::behavior_type
+frozen_centre(local_information_centre_actor::pointer self, last_word said) {
+  return {
+    [self](const proto::KeepAlive&) -> caf::result<proto::KeepAliveAck> {
+      return self->make_response_promise<proto::KeepAliveAck>();
+    },
+    [](const proto::NodeQuery&) {},
+    [](const proto::Leave&) { return proto::LeaveAck{}; },
+    [self, said](const proto::Registration&, const state_monitor_actor&)
+      -> caf::result<proto::RegistrationReply> {
+      if (said)
+        return *said;
+      return self->make_response_promise<proto::RegistrationReply>();
+    },
+    [](const proto::Request&) { return proto::Reply{}; },
+  };
+}
+
 struct fixture : health_fixture {
   fixture() {
     listener = sys.spawn(fake_listener, out);
@@ -47,6 +69,7 @@ struct fixture : health_fixture {
 
   ~fixture() {
     end(monitor);
+    end(frozen);
     self->send_exit(listener, caf::exit_reason::kill);
     self->send_exit(options.saver, caf::exit_reason::kill);
     consume_messages();
@@ -59,6 +82,36 @@ struct fixture : health_fixture {
     self->send(monitor, node_place{card_of("w"), {front, {}}});
     listening["w:1"] = net::probe_result::reached;
     consume_messages();
+  }
+
+  /// Makes *x* the centre that nodes are sent to.
+  void lead(const local_information_centre_actor& x) {
+    self->send(
+      front,
+      lead_info{cluster_group, {}, {}, x, cluster, cluster_store, 1, true});
+    consume_messages();
+  }
+
+  static proto::RegistrationReply welcome() {
+    proto::RegistrationReply x;
+    x.set_limit_ms(1'000);
+    return x;
+  }
+
+  /// Has a centre lead that stands still.
+  void freeze(const last_word& said) {
+    frozen = sys.spawn(frozen_centre, said);
+    lead(frozen);
+    options.limits.limit = 1s;
+  }
+
+  /// Has another centre take over.
+  void succeed() {
+    end(centre);
+    consume_messages();
+    centre
+      = sys.spawn(information_centre, centre_options, cluster_store, cluster);
+    lead(centre);
   }
 
   /// Returns the names of the nodes that w knows, with their states.
@@ -76,6 +129,7 @@ struct fixture : health_fixture {
 
   state_monitor_options options;
   state_monitor_impl monitor;
+  local_information_centre_actor frozen;
   node_listener listener;
   rows_ptr out = std::make_shared<told_rows>();
   int overs = 0;
@@ -125,18 +179,46 @@ CAF_TEST(a node registers again with the next centre) {
   start();
   start_monitor();
   end(centre);
-  consume_messages();
   pass(100ms);
-  centre
-    = sys.spawn(information_centre, centre_options, cluster_store, cluster);
-  self->send(
-    front,
-    lead_info{cluster_group, {}, {}, centre, cluster, cluster_store, 1, true});
+  succeed();
   pass(3s);
   CAF_CHECK_EQUAL(state_of("w"), "healthy");
   CAF_CHECK(!look("w").suspected());
   enter("b", 1);
   CAF_CHECK(known() == names({"b healthy", "w healthy"}));
+}
+
+CAF_TEST(a centre that stands still is left before the next one has to judge) {
+  start();
+  enter("w", 1); // So that the next one expects to hear of it.
+  freeze(welcome());
+  start_monitor();
+  // The node has just spoken to the one that stands still.
+  pass(200ms);
+  succeed();
+  pass(900ms);
+  CAF_CHECK_EQUAL(state_of("w"), "healthy");
+  CAF_CHECK(!look("w").suspected());
+}
+
+CAF_TEST(a manager that does not register a node has half a limit for it) {
+  start();
+  freeze({});
+  start_monitor();
+  lead(centre);
+  pass(600ms);
+  CAF_CHECK_EQUAL(state_of("w"), "healthy");
+}
+
+CAF_TEST(a centre that does not know whether it registers refuses nobody) {
+  start();
+  proto::RegistrationReply unsure;
+  set_error(*unsure.mutable_error(), {ec::deadline_exceeded, "who knows"});
+  freeze(unsure);
+  start_monitor();
+  lead(centre);
+  pass(200ms);
+  CAF_CHECK_EQUAL(state_of("w"), "healthy");
 }
 
 CAF_TEST(a node that was taken for dead says that it lives) {
@@ -149,12 +231,7 @@ CAF_TEST(a node that was taken for dead says that it lives) {
   command.mutable_node()->set_down(1);
   // The centre of another manager has said so meanwhile.
   need(request<proto::Outcome>(cluster, command));
-  end(centre);
-  centre
-    = sys.spawn(information_centre, centre_options, cluster_store, cluster);
-  self->send(
-    front,
-    lead_info{cluster_group, {}, {}, centre, cluster, cluster_store, 1, true});
+  succeed();
   CAF_CHECK_EQUAL(state_of("w"), "down");
   pass_alive(3s, {"a"});
   CAF_CHECK_EQUAL(state_of("w"), "healthy");

@@ -10,6 +10,7 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/test/dsl.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -72,6 +73,25 @@ struct fixture {
 } // namespace
 
 CAF_TEST_FIXTURE_SCOPE(task_run_tests, fixture)
+
+CAF_TEST(a function has to stop when its lease is over) {
+  std::atomic<int64_t> clock = 0;
+  auto lease = std::make_shared<lease_end>(
+    [&] { return std::chrono::nanoseconds{clock}; });
+  lease->set(2s);
+  start.lease = lease;
+  std::string seen;
+  run([&](task_context& x) {
+    seen += x.cancelled() ? "stop " : "go ";
+    seen += x.sleep_for(1ms) ? "go " : "stop ";
+    clock = std::chrono::nanoseconds{2s}.count();
+    seen += x.cancelled() ? "stop " : "go ";
+    seen += x.sleep_for(1ms) ? "go " : "stop ";
+    return task_result{};
+  });
+  await_end();
+  CAF_CHECK_EQUAL(seen, "go go stop stop ");
+}
 
 CAF_TEST(a function starts and its text is the result) {
   run([](task_context& x) {

@@ -95,6 +95,7 @@ struct fixture {
   network net;
   real_cluster managers{{{"node.roles", "manager"},
                          {"keepalive.interval", "300ms"},
+                         {"keepalive.limit", "1s"},
                          {"lease.duration", "2s"}},
                         {"a", "b", "c"},
                         &net};
@@ -189,6 +190,42 @@ CAF_TEST(a leader that is cut off from the others speaks for nobody) {
   CAF_CHECK(eventually([&] { return votes(*c, old.name()); }));
 }
 
+CAF_TEST(a host that is cut off is down in time until it is reached again) {
+  for (auto& x : workers)
+    x->start();
+  auto& lost = *workers[0];
+  auto is_whole = [&] {
+    return look("w1").state() == "healthy" && look("w2").state() == "healthy"
+           && look("w1").connected() && look("w2").connected();
+  };
+  CAF_REQUIRE(eventually(is_whole));
+  auto start = look("w1").incarnation();
+  auto quickest = clock_type::duration::max();
+  for (auto round = 0; round < 3; ++round) {
+    for (auto& x : managers.nodes)
+      net.cut(lost.host(), x->host());
+    auto cut_at = clock_type::now();
+    CAF_REQUIRE(eventually([&] { return look("w1").state() == "down"; }));
+    auto took = clock_type::now() - cut_at;
+    // It was last heard of up to a fifth of the limit before.
+    CAF_CHECK(took >= 750ms);
+    // Another manager that takes the lead meanwhile begins anew.
+    CAF_CHECK(took < 5s);
+    quickest = std::min(quickest, took);
+    auto said = run_coppice({"nodes", "--connect", managers.addresses()}).out;
+    CAF_CHECK(contains(said, "it was silent for the keep-alive limit"));
+    CAF_CHECK(eventually([&] {
+      auto peer = run_coppice({"nodes", "--connect", workers[1]->address()});
+      return peer.code == 0 && contains(peer.out, "down");
+    }));
+    net.heal();
+    CAF_CHECK(eventually(is_whole));
+    CAF_CHECK_EQUAL(look("w1").incarnation(), start);
+  }
+  // Whatever else the cluster and this machine did meanwhile.
+  CAF_CHECK(quickest <= 1100ms);
+}
+
 CAF_TEST(a worker that is cut off for longer than its lease is not believed) {
   for (auto& x : workers)
     x->start();
@@ -210,6 +247,7 @@ CAF_TEST(a worker that is cut off for longer than its lease is not believed) {
     auto x = look(lost);
     return x.connected() && x.fenced() == 1;
   }));
+  CAF_CHECK(eventually([&] { return look(lost).state() == "healthy"; }));
   auto task = await_end(*c, id);
   CAF_CHECK(task.state() == proto::SUCCEEDED);
   CAF_REQUIRE(task.attempts_size() == 2);

@@ -38,9 +38,16 @@ std::vector<char*> c_strings(const std::vector<std::string>& xs) {
 
 /// Starts a program with its standard streams on the given descriptors.
 /// @param net_namespace Descriptor of its network namespace; -1: this one.
+/// @param more What is added to the environment of this process.
 pid_t start_program(const std::vector<std::string>& argv, int in, int out,
-                    int err, int net_namespace = -1) {
+                    int err, int net_namespace = -1,
+                    const std::vector<std::string>& more = {}) {
   auto args = c_strings(argv);
+  auto environment = c_strings(more);
+  environment.pop_back();
+  for (auto x = environ; *x; ++x)
+    environment.push_back(*x);
+  environment.push_back(nullptr);
   auto pid = ::fork();
   if (pid != 0)
     return pid;
@@ -52,7 +59,7 @@ pid_t start_program(const std::vector<std::string>& argv, int in, int out,
   ::dup2(in, 0);
   ::dup2(out, 1);
   ::dup2(err, 2);
-  ::execv(args[0], args.data());
+  ::execve(args[0], args.data(), environment.data());
   ::_exit(127);
 }
 
@@ -236,13 +243,18 @@ void real_node::set(const std::string& key, const std::string& value) {
   out << key << " = " << value << '\n';
 }
 
+void real_node::set_environment(const std::string& key,
+                                const std::string& value) {
+  environment_.push_back(key + "=" + value);
+}
+
 void real_node::start() {
   auto in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   auto log = ::open((folder_ / (name_ + ".log")).c_str(),
                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   keeper_ = start_program(
     {binary_, "node", "--config", (folder_ / (name_ + ".conf")).string()}, in,
-    log, log, place_.net_namespace);
+    log, log, place_.net_namespace, environment_);
   ::close(in);
   ::close(log);
 }

@@ -82,6 +82,10 @@ public:
   /// Adds a line to its config file.
   void set(const std::string& key, const std::string& value);
 
+  /// Adds to the environment of the keeper and all below it, from its next
+  /// start on.
+  void set_environment(const std::string& key, const std::string& value);
+
   /// Starts the keeper.
   void start();
 
@@ -140,6 +144,7 @@ private:
   std::string name_;
   std::string binary_;
   node_place place_;
+  std::vector<std::string> environment_;
   uint16_t port_;
   pid_t keeper_ = -1;
 };

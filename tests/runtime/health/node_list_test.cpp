@@ -96,6 +96,18 @@ CAF_TEST(only the healthy nodes of the rows are watched) {
   CAF_CHECK(next.heard({"b", 1}, now) == admission::fresh);
 }
 
+CAF_TEST(a new list gives nodes the time to find it) {
+  node_table rows{
+    "blue", {{start, node_state::healthy, {}, {}, {1, 1}}}, {1, 1}, {}};
+  node_list next{rows, health_limits{3s, 1s}, {}, now};
+  auto begun = now;
+  std::vector<worker_key> silent;
+  while (silent.empty() && now < begun + 10s)
+    silent = next.tick(now += 100ms);
+  CAF_CHECK(silent == (std::vector{start}));
+  CAF_CHECK(now - begun == 4s);
+}
+
 CAF_TEST(a refused connection proves an end only after one was lost) {
   join(start);
   CAF_CHECK(!aut.refused(start, now));

@@ -62,6 +62,18 @@ CAF_TEST(after a stall all silence counts anew) {
   CAF_CHECK(aut.at(now) - aut.since() == 100ms);
 }
 
+CAF_TEST(a new observer counts no silence before it could be found) {
+  observer_clock fresh{{3'000ms, 1'000ms}, now};
+  CAF_CHECK(fresh.since() == 1s);
+  // A stall brings it no forward.
+  CAF_CHECK(fresh.tick(now + 2s));
+  CAF_CHECK(fresh.since() == 1s);
+  fresh.tick(now + 2'500ms);
+  fresh.tick(now + 3s);
+  CAF_CHECK(fresh.tick(now + 9s));
+  CAF_CHECK(fresh.since() == fresh.at(now + 9s));
+}
+
 CAF_TEST(time that goes backwards changes nothing) {
   tick_after(100ms);
   CAF_CHECK(!aut.tick(now - 1h));
