@@ -10,6 +10,8 @@
 #include "runtime/log.hpp"
 #include "storage/node_list_rows.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -213,12 +215,20 @@ void information_centre_state::propose(
           return f(outcome.error());
         if (said.has_error())
           return f(said.error());
-        if (said.has_row() && list->put(from_message(said.row()), now())
-            && !std::exchange(flush_scheduled, true))
-          self->send(self, atom::flush::value);
+        if (said.has_row() && list->put(from_message(said.row()), now()))
+          schedule_flush();
         f(std::nullopt);
       },
       [f](const caf::error& err) { f(unknown_outcome(err)); });
+}
+
+void information_centre_state::schedule_flush() {
+  if (std::exchange(flush_scheduled, true))
+    return;
+  if (auto pause = flush_from - now(); pause.count() > 0)
+    self->delayed_send(self, pause, atom::flush::value);
+  else // What has been committed with this is told with it.
+    self->send(self, atom::flush::value);
 }
 
 void information_centre_state::declare_down(const worker_key& x,
@@ -241,6 +251,9 @@ void information_centre_state::on_flush() {
   flush_scheduled = false;
   auto changes = list->table().since(told);
   told = changes.version;
+  // When thousands of nodes register, each would be told of each, thousands of
+  // times, and nobody would hear signs of life.
+  flush_from = now() + subscribers.size() * options.event_pause;
   for_each_part(changes, 0, [&](proto::NodeChangesPart&& part) {
     // One message for all: it is not copied for each.
     auto event = caf::make_message(std::move(part));
@@ -381,6 +394,9 @@ information_centre_impl::behavior_type information_centre(
   information_centre_impl::stateful_pointer<information_centre_state> self,
   information_centre_options options, std::shared_ptr<const tables> store,
   state_replicator_actor replicator) {
+  // Shown by debuggers and top; 15 bytes is what Linux takes.
+  if (self->getf(caf::abstract_actor::is_detached_flag))
+    ::pthread_setname_np(::pthread_self(), "inform_centre");
   auto begun = self->state.init(std::move(options), std::move(store),
                                 std::move(replicator));
   if (!begun) {

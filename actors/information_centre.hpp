@@ -57,6 +57,9 @@ struct information_centre_options {
   std::chrono::milliseconds probe_max{500};
   /// How many tries may be under way.
   size_t max_probes = 32;
+  /// How long the next event waits after one, for each node that was told: what
+  /// changes meanwhile is one event.
+  std::chrono::microseconds event_pause{20};
   /// About the size of a message with changes of the list.
   size_t max_part_bytes = size_t{200} << 10;
 };
@@ -137,6 +140,9 @@ struct information_centre_state {
   void propose(proto::NodeCommand x,
                std::function<void(const std::optional<proto::Error>&)> f);
 
+  /// Has an event follow, now or after the pause.
+  void schedule_flush();
+
   void declare_down(const worker_key& x, down_cause why);
 
   /// Sends changes of the list.
@@ -173,6 +179,9 @@ struct information_centre_state {
   list_version told;
 
   bool flush_scheduled = false;
+
+  /// When the next event may be told.
+  time_point flush_from;
 
   std::map<std::string, subscriber> subscribers; ///< By node.
 

@@ -29,6 +29,27 @@ CAF_TEST(a node registers and is told of the others) {
   CAF_CHECK_EQUAL(address_of("b"), "b:1");
 }
 
+CAF_TEST(changes that follow each other closely are one event) {
+  centre_options.event_pause = 10ms;
+  start();
+  auto a = enter("a", 1);
+  pass(50ms);
+  a->parts.clear();
+  enter("b", 1);
+  CAF_CHECK_EQUAL(a->parts.size(), 1u);
+  enter("c", 1);
+  enter("d", 1);
+  CAF_CHECK_EQUAL(a->parts.size(), 1u);
+  pass(50ms);
+  CAF_REQUIRE_EQUAL(a->parts.size(), 2u);
+  CAF_REQUIRE_EQUAL(a->parts[1].rows_size(), 2);
+  CAF_CHECK_EQUAL(a->parts[1].rows(0).node(), "c");
+  CAF_CHECK_EQUAL(a->parts[1].rows(1).node(), "d");
+  pass_alive(100ms, {"a"});
+  enter("e", 1);
+  CAF_CHECK_EQUAL(a->parts.size(), 3u);
+}
+
 CAF_TEST(a query is answered with what changed since its version) {
   start();
   auto a = enter("a", 1);
