@@ -158,7 +158,20 @@ information_centre_state::on_keep_alive(const proto::KeepAlive& x) {
   return ack;
 }
 
-void information_centre_state::on_query(const proto::NodeQuery& x) {
+void information_centre_state::on_query(proto::NodeQuery& x) {
+  auto node = x.node();
+  if (!queries.insert_or_assign(node, std::move(x)).second)
+    return;
+  askers.push_back(std::move(node));
+  if (askers.size() == 1)
+    self->send(self, atom::dispatch::value);
+}
+
+void information_centre_state::on_dispatch() {
+  auto x = std::move(queries.extract(askers.front()).mapped());
+  askers.pop_front();
+  if (!askers.empty())
+    self->send(self, atom::dispatch::value);
   auto known = subscribers.find(x.node());
   if (known == subscribers.end()
       || known->second.incarnation != x.incarnation())
@@ -409,7 +422,7 @@ information_centre_impl::behavior_type information_centre(
     [self](const caf::down_msg& x) { self->state.on_down(x); });
   return {
     [self](const proto::KeepAlive& x) { return self->state.on_keep_alive(x); },
-    [self](const proto::NodeQuery& x) { self->state.on_query(x); },
+    [self](proto::NodeQuery& x) { self->state.on_query(x); },
     [self](const proto::Leave& x) { return self->state.on_leave(x); },
     [self](const proto::Registration& x, const state_monitor_actor& from) {
       return self->state.on_register(x, from);
@@ -419,6 +432,7 @@ information_centre_impl::behavior_type information_centre(
     [self](atom::dial, const worker_key& x, uint64_t number) {
       self->state.on_dial(x, number);
     },
+    [self](atom::dispatch) { self->state.on_dispatch(); },
     [self](atom::flush) { self->state.on_flush(); },
     [self](atom::tick) { self->state.on_tick(); },
   };

@@ -37,7 +37,8 @@ struct node_probe {
 /// The INFORMATION_CENTRE with its messages to itself.
 using information_centre_impl = local_information_centre_actor::extend<
   caf::reacts_to<node_probe>, caf::reacts_to<atom::dial, worker_key, uint64_t>,
-  caf::reacts_to<atom::flush>, caf::reacts_to<atom::tick>>;
+  caf::reacts_to<atom::dispatch>, caf::reacts_to<atom::flush>,
+  caf::reacts_to<atom::tick>>;
 
 /// Tries to connect to *address* elsewhere, and calls *f* with what came of it,
 /// from any thread.
@@ -108,7 +109,12 @@ struct information_centre_state {
 
   proto::KeepAliveAck on_keep_alive(const proto::KeepAlive& x);
 
-  void on_query(const proto::NodeQuery& x);
+  void on_query(proto::NodeQuery& x);
+
+  /// Answers one query. What came before this turn is handled before the next:
+  /// a whole list takes milliseconds, and signs of life must not wait for
+  /// thousands of them.
+  void on_dispatch();
 
   caf::result<proto::LeaveAck> on_leave(const proto::Leave& x);
 
@@ -187,6 +193,11 @@ struct information_centre_state {
 
   /// The nodes of the subscribers, for the end of a connection.
   std::map<caf::actor_addr, std::string> nodes;
+
+  /// The last query of each node that waits for an answer, and the nodes in
+  /// their order: who asks again is answered once.
+  std::map<std::string, proto::NodeQuery> queries;
+  std::deque<std::string> askers;
 
   /// Nodes that accepted a connection at the address that they name. Of others
   /// a refusal proves nothing: the address may be wrong.

@@ -70,6 +70,32 @@ CAF_TEST(a query is answered with what changed since its version) {
   CAF_CHECK_EQUAL(a->parts[0].rows(0).node(), "b");
 }
 
+CAF_TEST(who asks again before the answer is answered once) {
+  start();
+  auto a = enter("a", 1);
+  auto b = enter("b", 1);
+  a->parts.clear();
+  b->parts.clear();
+  proto::NodeQuery x;
+  x.set_incarnation(1);
+  for (auto asked : {1, 2, 3})
+    for (auto node : {"a", "b"}) {
+      x.set_node(node);
+      x.set_asked(asked);
+      self->send(information_centre_actor{centre}, x);
+    }
+  consume_messages();
+  for (auto& node : {a, b}) {
+    CAF_REQUIRE_EQUAL(node->parts.size(), 1u);
+    CAF_CHECK_EQUAL(node->parts[0].asked(), 3);
+    CAF_CHECK(node->parts[0].whole());
+  }
+  // The next question is a new one.
+  self->send(information_centre_actor{centre}, x);
+  consume_messages();
+  CAF_CHECK_EQUAL(b->parts.size(), 2u);
+}
+
 CAF_TEST(a silent node is down and comes back by registering) {
   start();
   for (auto node : {"a", "b", "c", "d"})
