@@ -11,6 +11,8 @@
 #include "runtime/spelling.hpp"
 #include "storage/node_list_rows.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -160,7 +162,20 @@ information_centre_state::on_keep_alive(const proto::KeepAlive& x) {
   return ack;
 }
 
-void information_centre_state::on_query(const proto::NodeQuery& x) {
+void information_centre_state::on_query(proto::NodeQuery& x) {
+  auto node = x.node();
+  if (!queries.insert_or_assign(node, std::move(x)).second)
+    return;
+  askers.push_back(std::move(node));
+  if (askers.size() == 1)
+    self->send(self, atom::dispatch::value);
+}
+
+void information_centre_state::on_dispatch() {
+  auto x = std::move(queries.extract(askers.front()).mapped());
+  askers.pop_front();
+  if (!askers.empty())
+    self->send(self, atom::dispatch::value);
   auto known = subscribers.find(x.node());
   if (known == subscribers.end()
       || known->second.incarnation != x.incarnation())
@@ -217,9 +232,8 @@ void information_centre_state::propose(
           return f(outcome.error());
         if (said.has_error())
           return f(said.error());
-        if (said.has_row() && list->put(from_message(said.row()), now())
-            && !std::exchange(flush_scheduled, true))
-          self->send(self, atom::flush::value);
+        if (said.has_row() && list->put(from_message(said.row()), now()))
+          schedule_flush();
         f(std::nullopt);
       },
       [f](const caf::error& err) { f(unknown_outcome(err)); });
@@ -233,6 +247,15 @@ void information_centre_state::note(const std::string& text) {
           [text](const caf::error&) {
             log::warn("{} lost an event: {}", name, text);
           });
+}
+
+void information_centre_state::schedule_flush() {
+  if (std::exchange(flush_scheduled, true))
+    return;
+  if (auto pause = flush_from - now(); pause.count() > 0)
+    self->delayed_send(self, pause, atom::flush::value);
+  else // What has been committed with this is told with it.
+    self->send(self, atom::flush::value);
 }
 
 void information_centre_state::declare_down(const worker_key& x,
@@ -255,6 +278,9 @@ void information_centre_state::on_flush() {
   flush_scheduled = false;
   auto changes = list->table().since(told);
   told = changes.version;
+  // When thousands of nodes register, each would be told of each, thousands of
+  // times, and nobody would hear signs of life.
+  flush_from = now() + subscribers.size() * options.event_pause;
   for_each_part(changes, 0, [&](proto::NodeChangesPart&& part) {
     // One message for all: it is not copied for each.
     auto event = caf::make_message(std::move(part));
@@ -467,6 +493,9 @@ information_centre_impl::behavior_type information_centre(
   information_centre_impl::stateful_pointer<information_centre_state> self,
   information_centre_options options, std::shared_ptr<const tables> store,
   state_replicator_actor replicator) {
+  // Shown by debuggers and top; 15 bytes is what Linux takes.
+  if (self->getf(caf::abstract_actor::is_detached_flag))
+    ::pthread_setname_np(::pthread_self(), "inform_centre");
   auto begun = self->state.init(std::move(options), std::move(store),
                                 std::move(replicator));
   if (!begun) {
@@ -479,7 +508,7 @@ information_centre_impl::behavior_type information_centre(
     [self](const caf::down_msg& x) { self->state.on_down(x); });
   return {
     [self](const proto::KeepAlive& x) { return self->state.on_keep_alive(x); },
-    [self](const proto::NodeQuery& x) { self->state.on_query(x); },
+    [self](proto::NodeQuery& x) { self->state.on_query(x); },
     [self](const proto::Leave& x) { return self->state.on_leave(x); },
     [self](const proto::Registration& x, const state_monitor_actor& from) {
       return self->state.on_register(x, from);
@@ -489,6 +518,7 @@ information_centre_impl::behavior_type information_centre(
     [self](atom::dial, const worker_key& x, uint64_t number) {
       self->state.on_dial(x, number);
     },
+    [self](atom::dispatch) { self->state.on_dispatch(); },
     [self](atom::flush) { self->state.on_flush(); },
     [self](atom::tick) { self->state.on_tick(); },
   };

@@ -38,7 +38,8 @@ struct node_probe {
 /// The INFORMATION_CENTRE with its messages to itself.
 using information_centre_impl = local_information_centre_actor::extend<
   caf::reacts_to<node_probe>, caf::reacts_to<atom::dial, worker_key, uint64_t>,
-  caf::reacts_to<atom::flush>, caf::reacts_to<atom::tick>>;
+  caf::reacts_to<atom::dispatch>, caf::reacts_to<atom::flush>,
+  caf::reacts_to<atom::tick>>;
 
 /// What the INFORMATION_CENTRE is told when it starts.
 struct information_centre_options {
@@ -56,6 +57,9 @@ struct information_centre_options {
   std::chrono::milliseconds verify_max{60'000};
   /// How many tries may be under way.
   size_t max_probes = 32;
+  /// How long the next event waits after one, for each node that was told: what
+  /// changes meanwhile is one event.
+  std::chrono::microseconds event_pause{20};
   /// About the size of a message with changes of the list.
   size_t max_part_bytes = size_t{200} << 10;
 };
@@ -104,7 +108,12 @@ struct information_centre_state {
 
   proto::KeepAliveAck on_keep_alive(const proto::KeepAlive& x);
 
-  void on_query(const proto::NodeQuery& x);
+  void on_query(proto::NodeQuery& x);
+
+  /// Answers one query. What came before this turn is handled before the next:
+  /// a whole list takes milliseconds, and signs of life must not wait for
+  /// thousands of them.
+  void on_dispatch();
 
   caf::result<proto::LeaveAck> on_leave(const proto::Leave& x);
 
@@ -144,6 +153,9 @@ struct information_centre_state {
   /// the error, if there is one.
   void propose(proto::NodeCommand x,
                std::function<void(const std::optional<proto::Error>&)> f);
+
+  /// Has an event follow, now or after the pause.
+  void schedule_flush();
 
   void declare_down(const worker_key& x, down_cause why);
 
@@ -185,10 +197,18 @@ struct information_centre_state {
 
   bool flush_scheduled = false;
 
+  /// When the next event may be told.
+  time_point flush_from;
+
   std::map<std::string, subscriber> subscribers; ///< By node.
 
   /// The nodes of the subscribers, for the end of a connection.
   std::map<caf::actor_addr, std::string> nodes;
+
+  /// The last query of each node that waits for an answer, and the nodes in
+  /// their order: who asks again is answered once.
+  std::map<std::string, proto::NodeQuery> queries;
+  std::deque<std::string> askers;
 
   /// Nodes that accepted a connection at the address that they name. Of others
   /// a refusal proves nothing: the address may be wrong.

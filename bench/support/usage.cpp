@@ -114,6 +114,21 @@ work_done work_of(pid_t process) {
           numbers["write_bytes"]};
 }
 
+double cpu_seconds_of(pid_t process, const std::string& name) {
+  double sum = 0;
+  std::error_code err;
+  for (auto& task : std::filesystem::directory_iterator{
+         "/proc/" + std::to_string(process) + "/task", err}) {
+    std::string found;
+    std::getline(std::ifstream{task.path() / "comm"}, found);
+    double nanoseconds = 0;
+    if (name.empty() || name == found)
+      std::ifstream{task.path() / "schedstat"} >> nanoseconds;
+    sum += nanoseconds / 1e9;
+  }
+  return sum;
+}
+
 environment_use use_of(const std::filesystem::path& dir) {
   MDB_env* raw_env = nullptr;
   check(mdb_env_create(&raw_env), dir);

@@ -42,6 +42,11 @@ work_done operator-(const work_done& x, const work_done& y);
 /// @throws std::runtime_error if there is no such process.
 work_done work_of(pid_t process);
 
+/// Returns the processor time that the threads which a process has now have
+/// used.
+/// @param name Only those that are called so.
+double cpu_seconds_of(pid_t process, const std::string& name = {});
+
 /// What an LMDB environment takes on disk.
 struct environment_use {
   struct table {

@@ -38,6 +38,8 @@ struct health_fixture : manager_fixture {
 
   health_fixture() {
     centre_options.limits.limit = std::chrono::seconds{1};
+    // The clock stands still, and events are to come at once.
+    centre_options.event_pause = {};
     centre_options.probe = [this](const std::string& address,
                                   std::function<void(net::probe_result)> f) {
       probed.push_back(address);

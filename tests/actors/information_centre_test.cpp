@@ -29,6 +29,27 @@ CAF_TEST(a node registers and is told of the others) {
   CAF_CHECK_EQUAL(address_of("b"), "b:1");
 }
 
+CAF_TEST(changes that follow each other closely are one event) {
+  centre_options.event_pause = 10ms;
+  start();
+  auto a = enter("a", 1);
+  pass(50ms);
+  a->parts.clear();
+  enter("b", 1);
+  CAF_CHECK_EQUAL(a->parts.size(), 1u);
+  enter("c", 1);
+  enter("d", 1);
+  CAF_CHECK_EQUAL(a->parts.size(), 1u);
+  pass(50ms);
+  CAF_REQUIRE_EQUAL(a->parts.size(), 2u);
+  CAF_REQUIRE_EQUAL(a->parts[1].rows_size(), 2);
+  CAF_CHECK_EQUAL(a->parts[1].rows(0).node(), "c");
+  CAF_CHECK_EQUAL(a->parts[1].rows(1).node(), "d");
+  pass_alive(100ms, {"a"});
+  enter("e", 1);
+  CAF_CHECK_EQUAL(a->parts.size(), 3u);
+}
+
 CAF_TEST(a query is answered with what changed since its version) {
   start();
   auto a = enter("a", 1);
@@ -47,6 +68,32 @@ CAF_TEST(a query is answered with what changed since its version) {
   CAF_CHECK(!a->parts[0].whole());
   CAF_REQUIRE_EQUAL(a->parts[0].rows_size(), 1);
   CAF_CHECK_EQUAL(a->parts[0].rows(0).node(), "b");
+}
+
+CAF_TEST(who asks again before the answer is answered once) {
+  start();
+  auto a = enter("a", 1);
+  auto b = enter("b", 1);
+  a->parts.clear();
+  b->parts.clear();
+  proto::NodeQuery x;
+  x.set_incarnation(1);
+  for (auto asked : {1, 2, 3})
+    for (auto node : {"a", "b"}) {
+      x.set_node(node);
+      x.set_asked(asked);
+      self->send(information_centre_actor{centre}, x);
+    }
+  consume_messages();
+  for (auto& node : {a, b}) {
+    CAF_REQUIRE_EQUAL(node->parts.size(), 1u);
+    CAF_CHECK_EQUAL(node->parts[0].asked(), 3);
+    CAF_CHECK(node->parts[0].whole());
+  }
+  // The next question is a new one.
+  self->send(information_centre_actor{centre}, x);
+  consume_messages();
+  CAF_CHECK_EQUAL(b->parts.size(), 2u);
 }
 
 CAF_TEST(a silent node is down and comes back by registering) {
