@@ -169,6 +169,10 @@ void executor_state::quit_if_done(time_point now) {
   if (!live.empty())
     log::warn("{} quits while {} attempts still run", label(), live.size());
   leave_words();
+  if (auto n = table.finished() + inherited.size(); n > 0)
+    log::info("{} leaves the ends of {} attempts to its next start: no manager "
+              "has acknowledged them",
+              label(), n);
   self->quit(stop_reason);
 }
 
@@ -177,10 +181,15 @@ void executor_state::leave_words() {
   words.insert(words.end(), inherited.begin(), inherited.end());
   if (words.empty())
     return;
-  log::info("{} leaves the ends of {} attempts to its next start: no manager "
-            "has acknowledged them",
-            label(), words.size());
   leave_last_words(paths.data_dir, words);
+}
+
+void executor_state::keep_words() {
+  // Without a manager there are only ever more.
+  if (connected() || table.finished() == kept)
+    return;
+  kept = table.finished();
+  leave_words();
 }
 
 executor_state::ms executor_state::tick_interval() const {

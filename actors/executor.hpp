@@ -303,6 +303,10 @@ struct executor_state {
   /// Leaves what no manager knows to the next incarnation.
   void leave_words();
 
+  /// Does so while there is no manager, in case this incarnation dies
+  /// meanwhile.
+  void keep_words();
+
   /// Quits if the node stops and all is done that can be done.
   void quit_if_done(time_point now);
 
@@ -343,6 +347,9 @@ struct executor_state {
 
   /// What an earlier incarnation left to be said, until a manager knows it.
   last_words inherited;
+
+  /// So many ends were left to the next incarnation since the last welcome.
+  size_t kept = 0;
 
   connection link;
 

@@ -77,7 +77,7 @@ void executor_state::on_down(const caf::down_msg& x) {
 void executor_state::on_flush() {
   flush_scheduled = false;
   if (!connected())
-    return;
+    return keep_words();
   auto now = self->clock().now();
   auto idle = live.empty() && link.in_flight == 0;
   if (idle || now - flushed_at >= flush_interval) {
@@ -153,6 +153,7 @@ void executor_state::on_welcome(const proto::Welcome& x,
     return;
   }
   inherited.clear();
+  kept = 0;
   forget_last_words(paths.data_dir);
   link.state = phase::connected;
   link.scheduler = scheduler;
@@ -220,6 +221,7 @@ void executor_state::forget_handles() {
   next.renewed = link.renewed;
   link = std::move(next);
   table.connection_lost();
+  keep_words();
   for (auto& [key, x] : live)
     x.transfer_in_flight = false;
 }

@@ -10,9 +10,10 @@
 
 namespace coppice {
 
-/// Ends of attempts that a worker came to but could tell no manager before it
-/// was stopped. Its next incarnation says them with its hello: else the tasks
-/// would pay for a crash that was none, and results would be lost.
+/// Ends of attempts that a worker came to but could tell no manager, in case it
+/// is stopped or killed before it can. Its next incarnation says them with its
+/// hello: else the tasks would pay for a crash that was none, and results would
+/// be lost.
 using last_words = std::vector<proto::FinishCommand::Item>;
 
 /// Leaves *xs* in a data folder, in place of what is there; as many as a hello

@@ -224,11 +224,12 @@ void task_tracker_state::on_nodes(const node_news& x) {
         drained.erase(row.start.node);
       auto i = holders.lower_bound({row.start.node, 0});
       for (; i != holders.end() && i->node == row.start.node; ++i) {
-        auto proof = judge_end(row, *i);
-        if (proof == end_proof::none)
+        // A later start says hello, and may bring the ends of these attempts:
+        // what it does not bring is given up then.
+        if (!proves_end(row, *i))
           continue;
         for (auto& key : book.held_by(*i))
-          if (proof == end_proof::superseded || !is_exclusive(view, key.task))
+          if (!is_exclusive(view, key.task))
             lost.push_back({key, proto::NODE_GONE});
       }
     }

@@ -94,13 +94,8 @@ proto::DrainOrder drain_order(const std::optional<node_hold>& hold,
   return is_over ? proto::STOP_ATTEMPTS : proto::MOVE_ATTEMPTS;
 }
 
-end_proof judge_end(const node_entry& row, const worker_key& holder) {
-  if (row.start.node != holder.node)
-    return end_proof::none;
-  if (row.start.incarnation > holder.incarnation)
-    return end_proof::superseded;
-  auto is_refused = row.start == holder && row.cause == down_cause::refused;
-  return is_refused ? end_proof::refused : end_proof::none;
+bool proves_end(const node_entry& row, const worker_key& holder) {
+  return row.start == holder && row.cause == down_cause::refused;
 }
 
 } // namespace coppice

@@ -63,19 +63,10 @@ std::optional<node_entry> released(const node_entry* row);
 proto::DrainOrder drain_order(const std::optional<node_hold>& hold,
                               int64_t now_ms);
 
-/// What a row proves about the end of a start.
-enum class end_proof : uint8_t {
-  /// Nothing: the start may live, and its leases live until they end.
-  none,
-  /// Its process is gone, as far as a refused connection can tell. Enough for
-  /// leases that attempts are fenced for, not for exclusive ones.
-  refused,
-  /// A later start has registered, and it could begin only after the end of
-  /// this one.
-  superseded,
-};
-
-/// Judges what *row* proves about *holder*, a start that holds leases.
-end_proof judge_end(const node_entry& row, const worker_key& holder);
+/// Returns whether *row* proves that *holder*, a start that holds leases, is
+/// over: its process is gone, as far as a refused connection can tell. Enough
+/// for leases that attempts are fenced for, not for exclusive ones. A later
+/// start proves nothing here: it says hello, and may bring ends.
+bool proves_end(const node_entry& row, const worker_key& holder);
 
 } // namespace coppice

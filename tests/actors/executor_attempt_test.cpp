@@ -165,6 +165,27 @@ CAF_TEST(an exclusive attempt that stops after a freeze is not reported) {
   CAF_CHECK_EQUAL(said[0].id().sequence(), key(1).task.sequence);
 }
 
+CAF_TEST(ends that no manager knows outlive a crash) {
+  start();
+  assign({make(key(1), "fake"), make(key(2), "fake"), make(key(3), "fake")});
+  script->answers_reports = false;
+  runs.at(key(1))->say(run_ended{succeeded("told in vain")});
+  consume_messages();
+  CAF_CHECK(read_last_words(options.data_dir).empty());
+  for (auto x : {caf::actor_cast<caf::actor>(tracker),
+                 caf::actor_cast<caf::actor>(directory)})
+    self->send_exit(x, caf::exit_reason::kill);
+  consume_messages();
+  CAF_CHECK_EQUAL(read_last_words(options.data_dir).size(), 1u);
+  runs.at(key(2))->say(run_ended{succeeded("told nobody")});
+  pass(50ms);
+  self->send_exit(aut, caf::exit_reason::kill);
+  consume_messages();
+  auto words = read_last_words(options.data_dir);
+  CAF_REQUIRE_EQUAL(words.size(), 2u);
+  CAF_CHECK_EQUAL(words[1].result(), "told nobody");
+}
+
 // -- stopping -----------------------------------------------------------------
 
 CAF_TEST(a worker that is stopped ends its attempts and reports them) {

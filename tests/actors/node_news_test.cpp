@@ -75,10 +75,14 @@ CAF_TEST(a refused connection ends all leases but exclusive ones) {
   CAF_CHECK_EQUAL(task(id).attempts_size(), 1);
 }
 
-CAF_TEST(a later start ends all leases) {
+CAF_TEST(a later start ends all leases when it says hello) {
   auto id = lease("noop");
   auto exclusive = lease("exclusive");
   tell(node_state::healthy, down_cause::none, 2);
+  // It may bring their ends.
+  CAF_CHECK_EQUAL(task(id).state(), proto::LEASED);
+  CAF_CHECK_EQUAL(task(exclusive).state(), proto::LEASED);
+  connect("n1", 2);
   CAF_CHECK_EQUAL(reason_of(id), proto::NODE_GONE);
   CAF_CHECK_EQUAL(reason_of(exclusive), proto::NODE_GONE);
 }
