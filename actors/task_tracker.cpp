@@ -222,16 +222,11 @@ void task_tracker_state::on_nodes(const node_news& x) {
         drained[row.start.node] = *row.hold;
       else
         drained.erase(row.start.node);
-      auto i = holders.lower_bound({row.start.node, 0});
-      for (; i != holders.end() && i->node == row.start.node; ++i) {
-        // A later start says hello, and may bring the ends of these attempts:
-        // what it does not bring is given up then.
-        if (!proves_end(row, *i))
-          continue;
-        for (auto& key : book.held_by(*i))
-          if (!is_exclusive(view, key.task))
-            lost.push_back({key, proto::NODE_GONE});
-      }
+      if (!proves_end(row))
+        continue;
+      for (auto& key : book.held_by(row.start))
+        if (!is_exclusive(view, key.task))
+          lost.push_back({key, proto::NODE_GONE});
     }
   });
   if (!read)

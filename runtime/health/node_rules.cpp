@@ -94,8 +94,8 @@ proto::DrainOrder drain_order(const std::optional<node_hold>& hold,
   return is_over ? proto::STOP_ATTEMPTS : proto::MOVE_ATTEMPTS;
 }
 
-bool proves_end(const node_entry& row, const worker_key& holder) {
-  return row.start == holder && row.cause == down_cause::refused;
+bool proves_end(const node_entry& row) {
+  return row.state == node_state::down && row.cause == down_cause::refused;
 }
 
 } // namespace coppice

@@ -63,10 +63,10 @@ std::optional<node_entry> released(const node_entry* row);
 proto::DrainOrder drain_order(const std::optional<node_hold>& hold,
                               int64_t now_ms);
 
-/// Returns whether *row* proves that *holder*, a start that holds leases, is
-/// over: its process is gone, as far as a refused connection can tell. Enough
-/// for leases that attempts are fenced for, not for exclusive ones. A later
-/// start proves nothing here: it says hello, and may bring ends.
-bool proves_end(const node_entry& row, const worker_key& holder);
+/// Returns whether *row* proves that its start is over: the process is gone, as
+/// far as a refused connection can tell. Enough for leases that attempts are
+/// fenced for, not for exclusive ones. Of earlier starts it proves nothing:
+/// this one says hello, and may bring what they came to.
+bool proves_end(const node_entry& row);
 
 } // namespace coppice
