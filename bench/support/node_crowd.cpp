@@ -47,6 +47,7 @@ struct member_state {
   }
 
   void enter() {
+    ++entered;
     proto::Registration x;
     x.set_cluster("coppice");
     x.set_node(start.node);
@@ -77,6 +78,8 @@ struct member_state {
 
   void fail() {
     ++all->done_.failed;
+    ++ticks; // No sign of life before it has registered.
+    ++entered;
     self->delayed_send(self, std::chrono::milliseconds{100 + random() % 900},
                        order::enter);
   }
@@ -103,9 +106,9 @@ struct member_state {
     x.set_incarnation(start.incarnation);
     self->request(centre, caf::duration{limits.limit}, std::move(x))
       .then([this](const proto::KeepAliveAck& ack) { on_alive(ack); },
-            [this, which](const caf::error&) {
+            [this, number = entered](const caf::error&) {
               // Of a former manager nobody wants to know.
-              if (which + 1 == ticks)
+              if (number == entered)
                 fail();
             });
     if (crowd::clock_type::now() - asked >= 10s)
@@ -140,7 +143,10 @@ struct member_state {
   std::minstd_rand random;
   information_centre_actor centre;
   health_limits limits;
+  /// Counts the ticks that were scheduled; only the last one counts.
   uint64_t ticks = 0;
+  /// Counts the registrations.
+  uint64_t entered = 0;
   crowd::clock_type::time_point asked;
 };
 
