@@ -201,7 +201,10 @@ CAF_TEST(a host that is cut off is down in time until it is reached again) {
   CAF_REQUIRE(eventually(is_whole));
   auto start = look("w1").incarnation();
   auto quickest = clock_type::duration::max();
-  for (auto round = 0; round < 3; ++round) {
+  // Often enough that it is not up to what else the cluster and this machine
+  // do.
+  for (auto round = 0; round < 3 || (quickest > 1100ms && round < 12);
+       ++round) {
     for (auto& x : managers.nodes)
       net.cut(lost.host(), x->host());
     auto cut_at = clock_type::now();
@@ -210,7 +213,7 @@ CAF_TEST(a host that is cut off is down in time until it is reached again) {
     // It was last heard of up to a fifth of the limit before.
     CAF_CHECK(took >= 750ms);
     // Another manager that takes the lead meanwhile begins anew.
-    CAF_CHECK(took < 5s);
+    CAF_CHECK(took < 10s);
     quickest = std::min(quickest, took);
     auto said = run_coppice({"nodes", "--connect", managers.addresses()}).out;
     CAF_CHECK(contains(said, "it was silent for the keep-alive limit"));
@@ -222,7 +225,6 @@ CAF_TEST(a host that is cut off is down in time until it is reached again) {
     CAF_CHECK(eventually(is_whole));
     CAF_CHECK_EQUAL(look("w1").incarnation(), start);
   }
-  // Whatever else the cluster and this machine did meanwhile.
   CAF_CHECK(quickest <= 1100ms);
 }
 
