@@ -21,8 +21,8 @@ struct fixture : test::executor_fixture {
   }
 
   /// The other one gives a slot back.
-  void give_back() {
-    pool->give_back();
+  void give_back(1) {
+    pool->give_back(1);
     self->send(aut, atom::slots::value);
     consume_messages();
   }
@@ -42,7 +42,7 @@ CAF_TEST(it offers its share of the slots to its shard) {
   CAF_CHECK_EQUAL(script->hellos[0].shard(), 3u);
   CAF_CHECK_EQUAL(shards, 5u);
   CAF_CHECK_EQUAL(script->pulls.back().free(), 1u);
-  CAF_CHECK(pool->take() && pool->take());
+  CAF_CHECK(pool->take(1) && pool->take(1));
   self->send(aut, atom::slots::value);
   pass(50ms);
   CAF_CHECK_EQUAL(script->pulls.back().free(), 0u);
@@ -52,21 +52,21 @@ CAF_TEST(an attempt takes a slot and gives it back) {
   start();
   assign({make(key(1), "fake")});
   CAF_CHECK_EQUAL(changes, 1);
-  CAF_CHECK(pool->take());
-  CAF_CHECK(!pool->take());
+  CAF_CHECK(pool->take(1));
+  CAF_CHECK(!pool->take(1));
   runs.at(key(1))->say(run_ended{succeeded("")});
   consume_messages();
   CAF_CHECK_EQUAL(changes, 2);
-  CAF_CHECK(pool->take());
+  CAF_CHECK(pool->take(1));
 }
 
 CAF_TEST(an attempt without a slot waits a moment for one) {
   start();
-  CAF_CHECK(pool->take() && pool->take());
+  CAF_CHECK(pool->take(1) && pool->take(1));
   assign({make(key(1), "fake")});
   CAF_CHECK(!runs.contains(key(1)));
   pass(100ms);
-  give_back();
+  give_back(1);
   CAF_REQUIRE(runs.contains(key(1)));
   runs.at(key(1))->say(run_ended{succeeded("")});
   pass(100ms);
@@ -76,28 +76,28 @@ CAF_TEST(an attempt without a slot waits a moment for one) {
 
 CAF_TEST(an attempt that finds no slot is given back) {
   start();
-  CAF_CHECK(pool->take() && pool->take());
+  CAF_CHECK(pool->take(1) && pool->take(1));
   assign({make(key(1), "fake")});
   pass(500ms);
   auto said = script->finishes();
   CAF_REQUIRE_EQUAL(said.size(), 1u);
   CAF_CHECK_EQUAL(said[0].reason(), proto::REFUSED_BY_NODE);
   CAF_CHECK(!said[0].started());
-  give_back();
+  give_back(1);
   CAF_CHECK(!runs.contains(key(1)));
-  CAF_CHECK(pool->take());
+  CAF_CHECK(pool->take(1));
 }
 
 CAF_TEST(an attempt without a slot can be stopped) {
   start();
-  CAF_CHECK(pool->take() && pool->take());
+  CAF_CHECK(pool->take(1) && pool->take(1));
   assign({make(key(1), "fake")});
   stop(key(1), proto::CANCEL_REQUESTED);
   pass(100ms);
   auto said = script->finishes();
   CAF_REQUIRE_EQUAL(said.size(), 1u);
   CAF_CHECK_EQUAL(said[0].outcome(), proto::CANCELLED);
-  give_back();
+  give_back(1);
   CAF_CHECK(runs.empty());
 }
 
