@@ -102,6 +102,10 @@ private:
       faults_.push_back(otherwise);
   }
 
+  std::chrono::milliseconds longest_task() const {
+    return 3s + std::chrono::milliseconds{options_.away} * 5 / 4;
+  }
+
   test::real_node& victim() {
     return *world_.workers.back();
   }
@@ -140,9 +144,8 @@ void autonomy::begin() {
 void autonomy::submit_tasks() {
   std::vector<proto::TaskSpec> specs;
   auto n = workers * tasks_of_worker;
-  auto longest = std::chrono::milliseconds{options_.away} * 5 / 4;
   for (auto i = 1; i <= n; ++i)
-    specs.push_back(sleep_task(3s + longest * i / n));
+    specs.push_back(sleep_task(longest_task() * i / n));
   auto ids = test::submit(*client_, specs);
   auto runs = [&](const std::string& id) {
     auto task = test::get_task(*client_, id);
@@ -210,8 +213,13 @@ void autonomy::kill_one() {
 
 void autonomy::judge() {
   client_ = world_.connect();
+  // One that was killed begins anew.
+  auto limit = test::patience + longest_task();
   for (auto& [id, unused] : ran_on_)
-    test::await_end(*client_, id);
+    expect(
+      test::eventually(
+        [&] { return test::has_ended(test::get_task(*client_, id)); }, limit),
+      "task " + id + " does not end");
   auto seen = read_journal(world_.journal_file());
   for (auto& [id, unused] : ran_on_)
     judge_task(id, seen);
