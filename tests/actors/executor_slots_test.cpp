@@ -21,7 +21,7 @@ struct fixture : test::executor_fixture {
   }
 
   /// The other one gives a slot back.
-  void give_back(1) {
+  void give_back() {
     pool->give_back(1);
     self->send(aut, atom::slots::value);
     consume_messages();
@@ -66,7 +66,7 @@ CAF_TEST(an attempt without a slot waits a moment for one) {
   assign({make(key(1), "fake")});
   CAF_CHECK(!runs.contains(key(1)));
   pass(100ms);
-  give_back(1);
+  give_back();
   CAF_REQUIRE(runs.contains(key(1)));
   runs.at(key(1))->say(run_ended{succeeded("")});
   pass(100ms);
@@ -83,7 +83,7 @@ CAF_TEST(an attempt that finds no slot is given back) {
   CAF_REQUIRE_EQUAL(said.size(), 1u);
   CAF_CHECK_EQUAL(said[0].reason(), proto::REFUSED_BY_NODE);
   CAF_CHECK(!said[0].started());
-  give_back(1);
+  give_back();
   CAF_CHECK(!runs.contains(key(1)));
   CAF_CHECK(pool->take(1));
 }
@@ -97,7 +97,7 @@ CAF_TEST(an attempt without a slot can be stopped) {
   auto said = script->finishes();
   CAF_REQUIRE_EQUAL(said.size(), 1u);
   CAF_CHECK_EQUAL(said[0].outcome(), proto::CANCELLED);
-  give_back(1);
+  give_back();
   CAF_CHECK(runs.empty());
 }
 
