@@ -54,8 +54,9 @@ CAF_TEST(what changes something is known) {
     if (!changes_nothing(x))
       changing.insert(kinds->field(i)->name());
   }
-  std::set<std::string> expected{"submit",  "cancel", "retry",  "stop",
-                                 "manager", "bind",   "release"};
+  std::set<std::string> expected{"submit",  "cancel",  "retry",
+                                 "stop",    "manager", "bind",
+                                 "release", "drain",   "forget_node"};
   CAF_CHECK_EQUAL(changing, expected);
   CAF_CHECK(!changes_nothing({}));
 }
