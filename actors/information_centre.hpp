@@ -53,6 +53,10 @@ struct information_centre_options {
   /// double.
   std::chrono::milliseconds probe_min{5};
   std::chrono::milliseconds probe_max{500};
+  /// The STATE_REPLICATOR may take so long for an answer; then it waits for its
+  /// disk, and this manager may have been deposed without knowing it. 0: there
+  /// is nobody else who could lead.
+  std::chrono::milliseconds deposed_after{0};
   /// How many tries may be under way.
   size_t max_probes = 32;
   /// About the size of a message with changes of the list.
@@ -136,6 +140,15 @@ struct information_centre_state {
 
   void start_probes();
 
+  /// Asks the STATE_REPLICATOR for a sign of life, if it owes none.
+  void check_lead();
+
+  /// Returns whether another manager may lead by now: nodes are to look for it.
+  bool may_be_deposed() const {
+    return asked_replicator && options.deposed_after.count() > 0
+           && now() - *asked_replicator > options.deposed_after;
+  }
+
   time_point now() const {
     return self->clock().now();
   }
@@ -176,6 +189,9 @@ struct information_centre_state {
   size_t probes_under_way = 0;
 
   bool braked = false;
+
+  /// Since when an answer of the STATE_REPLICATOR is waited for.
+  std::optional<time_point> asked_replicator;
 
   /// Why nodes were refused last: they ask again and again.
   std::map<std::string, std::string> refusals;

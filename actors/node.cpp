@@ -242,6 +242,9 @@ private:
     x.observe.limits.limit = config_.keepalive.limit;
     x.observe.limits.settling = x.observe.limits.longest_search();
     x.observe.probe = prober(sys_);
+    // Others stand for election when they have missed it for that long.
+    if (config_.cluster.managers.size() > 1)
+      x.observe.deposed_after = 2 * config_.raft.election_timeout;
     return x;
   }
 

@@ -190,6 +190,9 @@ struct peer_links_state {
 
   std::map<std::string, lead_change> leads; ///< By group.
 
+  /// How often somebody looked for who leads a group since that is known.
+  std::map<std::string, size_t> turns;
+
   /// What the DIRECTORY was told of them.
   std::map<std::string, leader_address> told;
 

@@ -11,6 +11,31 @@ using namespace coppice;
 using namespace coppice::test;
 using namespace std::chrono_literals;
 
+namespace {
+
+/// A STATE_REPLICATOR that waits for its disk, all the time.
+state_replicator_actor::behavior_type
+stuck_replicator(state_replicator_actor::pointer self, int) {
+  return {
+    [](const proto::PeerMessage&) {},
+    [](const peer_link_state&) {},
+    [](const lead_listener&) {},
+    [](const cluster_facts&) {},
+    [](atom::transfer, uint64_t) {},
+    [self](const proto::Command&) -> caf::result<proto::Outcome> {
+      return self->make_response_promise<proto::Outcome>();
+    },
+    [self](atom::barrier) -> caf::result<proto::Outcome> {
+      return self->make_response_promise<proto::Outcome>();
+    },
+    [self](const proto::Request&) -> caf::result<proto::Reply> {
+      return self->make_response_promise<proto::Reply>();
+    },
+  };
+}
+
+} // namespace
+
 CAF_TEST_FIXTURE_SCOPE(information_centre_tests, health_fixture)
 
 CAF_TEST(a node registers and is told of the others) {
@@ -181,6 +206,44 @@ CAF_TEST(a new centre knows the nodes and gives them all the time) {
   // They have to subscribe again.
   CAF_CHECK(keep_alive("a", 1) == admission::fresh);
   CAF_CHECK(!enter("a", 1)->said.has_error());
+}
+
+CAF_TEST(a centre that may be deposed sends nodes away and blames nobody) {
+  start();
+  enter("a", 1);
+  end(centre);
+  auto stuck = sys.spawn(stuck_replicator, 0);
+  centre_options.deposed_after = 500ms;
+  centre = sys.spawn(information_centre, centre_options, cluster_store, stuck);
+  self->send(
+    front,
+    lead_info{cluster_group, {}, {}, centre, cluster, cluster_store, 1, true});
+  CAF_CHECK(!enter("a", 1)->said.has_error());
+  pass_alive(400ms, {"a"});
+  auto said = keep_alive("a", 1);
+  CAF_CHECK(said == admission::known);
+  pass_alive(300ms, {"a"});
+  said = keep_alive("a", 1);
+  CAF_CHECK(said == admission::fresh);
+  auto refused = enter("a", 1)->said;
+  CAF_CHECK_EQUAL(refused.error().code(),
+                  static_cast<uint32_t>(ec::not_leader));
+  // Whoever comes in vain lives.
+  for (auto i = 0; i < 20; ++i) {
+    pass(100ms);
+    enter("a", 1);
+  }
+  CAF_CHECK(!look("a").suspected());
+  end(stuck);
+}
+
+CAF_TEST(a centre whose log answers is not deposed) {
+  centre_options.deposed_after = 500ms;
+  start();
+  enter("a", 1);
+  pass_alive(3s, {"a"});
+  auto said = keep_alive("a", 1);
+  CAF_CHECK(said == admission::known);
 }
 
 CAF_TEST(what cannot be made durable is not told) {
