@@ -71,6 +71,14 @@ information_centre_state::on_register(const proto::Registration& x,
     return promise;
   }
   worker_key start{x.node(), x.incarnation()};
+  if (may_be_deposed()) {
+    list->heard(start, now());
+    set_error(*reply.mutable_error(),
+              {ec::not_leader, "this manager waits for its disk, and another "
+                               "one may lead by now; ask again"});
+    promise.deliver(std::move(reply));
+    return promise;
+  }
   if (list->heard(start, now()) == admission::known) {
     subscribe(start, from);
     promise.deliver(std::move(reply));
@@ -155,6 +163,9 @@ information_centre_state::on_keep_alive(const proto::KeepAlive& x) {
   if (said == admission::known
       && (known == subscribers.end()
           || known->second.incarnation != x.incarnation()))
+    said = admission::fresh;
+  // Which is told so when it tries to register.
+  if (said == admission::known && may_be_deposed())
     said = admission::fresh;
   proto::KeepAliveAck ack;
   ack.set_admission(static_cast<uint32_t>(said));
@@ -305,6 +316,7 @@ void information_centre_state::for_each_part(const node_changes& x,
 void information_centre_state::on_tick() {
   // First: how late it comes is how late this actor is.
   self->delayed_send(self, options.limits.tick(), atom::tick::value);
+  check_lead();
   for (auto& x : list->tick(now())) {
     declare_down(x, down_cause::silent);
     begin_dialling(x);
@@ -318,6 +330,23 @@ void information_centre_state::on_tick() {
   else
     log::info("{} judges silent nodes again", name);
   note(braked ? brake.explain() : "Silent nodes are judged again.");
+}
+
+void information_centre_state::check_lead() {
+  if (asked_replicator)
+    return;
+  asked_replicator = now();
+  // This one is answered from memory. Without a deadline: that there is no
+  // answer is what is to be known.
+  proto::Request question;
+  question.mutable_managers();
+  self->request(replicator, caf::infinite, std::move(question))
+    .then(
+      [this](const proto::Reply& x) {
+        asked_replicator.reset();
+        others_vote = x.managers().managers_size() > 1;
+      },
+      [this](const caf::error&) { asked_replicator.reset(); });
 }
 
 // -- clients ------------------------------------------------------------------

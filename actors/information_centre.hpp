@@ -55,6 +55,10 @@ struct information_centre_options {
   /// The same until a node was reached for the first time.
   std::chrono::milliseconds verify_min{1'000};
   std::chrono::milliseconds verify_max{60'000};
+  /// The STATE_REPLICATOR may take so long for an answer; then it waits for its
+  /// disk, and where there are other managers this one may have been deposed
+  /// without knowing it.
+  std::chrono::milliseconds deposed_after{2'000};
   /// How many tries may be under way.
   size_t max_probes = 32;
   /// How long the next event waits after one, for each node that was told: what
@@ -176,6 +180,15 @@ struct information_centre_state {
 
   void start_probes();
 
+  /// Asks the STATE_REPLICATOR for a sign of life, if it owes none.
+  void check_lead();
+
+  /// Returns whether another manager may lead by now: nodes are to look for it.
+  bool may_be_deposed() const {
+    return asked_replicator && others_vote
+           && now() - *asked_replicator > options.deposed_after;
+  }
+
   time_point now() const {
     return self->clock().now();
   }
@@ -227,6 +240,12 @@ struct information_centre_state {
   size_t probes_under_way = 0;
 
   bool braked = false;
+
+  /// Since when an answer of the STATE_REPLICATOR is waited for.
+  std::optional<time_point> asked_replicator;
+
+  /// Whether there are other managers who could lead, as it said last.
+  bool others_vote = true;
 
   /// Why nodes were refused last: they ask again and again.
   std::map<std::string, std::string> refusals;

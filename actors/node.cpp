@@ -227,6 +227,8 @@ private:
     x.observe.limits.limit = config_.keepalive.limit;
     x.observe.limits.settling = x.observe.limits.longest_search();
     x.observe.probe = net::thread_prober(sys_);
+    // Others stand for election when they have missed it for that long.
+    x.observe.deposed_after = 2 * config_.raft.election_timeout;
     return x;
   }
 

@@ -151,19 +151,25 @@ bool peer_links_state::is_member(const std::string& whom) const {
 
 void peer_links_state::on_lead(const group_lead& x) {
   leads[x.group] = x.lead;
+  turns.erase(x.group);
   tell_leaders();
 }
 
 caf::result<directory_actor>
 peer_links_state::on_connect(const std::string& group) {
   auto lead = leads.find(group);
-  if (lead != leads.end() && lead->second.leader == options.member)
-    return directory_actor{directory};
+  auto leader = lead == leads.end() ? 0 : lead->second.leader;
+  std::vector<directory_actor> xs;
+  if (leader == options.member)
+    xs.push_back(directory);
   for (auto& [whom, x] : peers)
-    if (lead != leads.end() && x.directory && x.hello
-        && x.hello->member() == lead->second.leader)
-      return x.directory;
-  return caf::make_error(caf::sec::cannot_connect_to_node);
+    if (x.directory && x.hello)
+      xs.insert(x.hello->member() == leader ? xs.begin() : xs.end(),
+                x.directory);
+  if (xs.empty())
+    return caf::make_error(caf::sec::cannot_connect_to_node);
+  // Who asks again was told that this one does not lead.
+  return xs[turns[group]++ % xs.size()];
 }
 
 caf::result<founding> peer_links_state::on_found() {

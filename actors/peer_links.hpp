@@ -109,7 +109,8 @@ struct peer_links_state {
 
   void on_lead(const group_lead& x);
 
-  /// Returns the DIRECTORY of the manager that leads a group.
+  /// Returns the DIRECTORY of the manager that leads a group, as far as is
+  /// known; to who asks again those of the others in turn.
   caf::result<directory_actor> on_connect(const std::string& group);
 
   caf::result<founding> on_found();
@@ -189,6 +190,9 @@ struct peer_links_state {
     = std::make_shared<std::vector<caf::io::middleman_actor>>();
 
   std::map<std::string, lead_change> leads; ///< By group.
+
+  /// How often somebody looked for who leads a group since that is known.
+  std::map<std::string, size_t> turns;
 
   /// What the DIRECTORY was told of them.
   std::map<std::string, leader_address> told;

@@ -11,7 +11,61 @@ using namespace coppice;
 using namespace coppice::test;
 using namespace std::chrono_literals;
 
-CAF_TEST_FIXTURE_SCOPE(information_centre_tests, health_fixture)
+namespace {
+
+/// A STATE_REPLICATOR that says once how many managers there are, if they are
+/// not 0, and from then on waits for its disk.
+state_replicator_actor::behavior_type
+stuck_replicator(state_replicator_actor::pointer self, int managers) {
+  return {
+    [](const proto::PeerMessage&) {},
+    [](const peer_link_state&) {},
+    [](const lead_listener&) {},
+    [](const cluster_facts&) {},
+    [](atom::transfer, uint64_t) {},
+    [self](const proto::Command&) -> caf::result<proto::Outcome> {
+      return self->make_response_promise<proto::Outcome>();
+    },
+    [self](atom::barrier) -> caf::result<proto::Outcome> {
+      return self->make_response_promise<proto::Outcome>();
+    },
+    [self,
+     managers](const proto::Request&) mutable -> caf::result<proto::Reply> {
+      auto promise = self->make_response_promise<proto::Reply>();
+      proto::Reply reply;
+      for (; managers > 0; --managers)
+        reply.mutable_managers()->add_managers();
+      if (reply.has_managers())
+        promise.deliver(std::move(reply));
+      return promise;
+    },
+  };
+}
+
+struct fixture : health_fixture {
+  ~fixture() {
+    end(stuck);
+  }
+
+  /// Lets the INFORMATION_CENTRE begin anew with a STATE_REPLICATOR that waits
+  /// for its disk, and is suspected after 500 ms.
+  void wait_for_disk(int managers) {
+    end(centre);
+    stuck = sys.spawn(stuck_replicator, managers);
+    centre_options.deposed_after = 500ms;
+    centre
+      = sys.spawn(information_centre, centre_options, cluster_store, stuck);
+    self->send(
+      front, lead_info{
+               cluster_group, {}, {}, centre, cluster, cluster_store, 1, true});
+  }
+
+  state_replicator_actor stuck;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(information_centre_tests, fixture)
 
 CAF_TEST(a node registers and is told of the others) {
   start();
@@ -256,6 +310,47 @@ CAF_TEST(a new centre knows the nodes and gives them all the time) {
   // They have to subscribe again.
   CAF_CHECK(keep_alive("a", 1) == admission::fresh);
   CAF_CHECK(!enter("a", 1)->said.has_error());
+}
+
+CAF_TEST(a centre that may be deposed sends nodes away and blames nobody) {
+  start();
+  enter("a", 1);
+  wait_for_disk(0);
+  CAF_CHECK(!enter("a", 1)->said.has_error());
+  pass_alive(400ms, {"a"});
+  auto said = keep_alive("a", 1);
+  CAF_CHECK(said == admission::known);
+  pass_alive(300ms, {"a"});
+  said = keep_alive("a", 1);
+  CAF_CHECK(said == admission::fresh);
+  auto refused = enter("a", 1)->said;
+  CAF_CHECK_EQUAL(refused.error().code(),
+                  static_cast<uint32_t>(ec::not_leader));
+  // Whoever comes in vain lives.
+  for (auto i = 0; i < 20; ++i) {
+    pass(100ms);
+    enter("a", 1);
+  }
+  CAF_CHECK(!look("a").suspected());
+}
+
+CAF_TEST(a centre that is alone waits for its disk without being deposed) {
+  start();
+  enter("a", 1);
+  wait_for_disk(1);
+  CAF_CHECK(!enter("a", 1)->said.has_error());
+  pass_alive(3s, {"a"});
+  auto said = keep_alive("a", 1);
+  CAF_CHECK(said == admission::known);
+}
+
+CAF_TEST(a centre whose log answers is not deposed) {
+  centre_options.deposed_after = 500ms;
+  start();
+  enter("a", 1);
+  pass_alive(3s, {"a"});
+  auto said = keep_alive("a", 1);
+  CAF_CHECK(said == admission::known);
 }
 
 CAF_TEST(what cannot be made durable is not told) {

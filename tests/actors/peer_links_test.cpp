@@ -146,6 +146,19 @@ struct fixture : test_coordinator_fixture<> {
     return result;
   }
 
+  /// Asks as STATE_MONITOR and EXECUTORs do.
+  directory_actor find_leader() {
+    directory_actor result;
+    auto ask = [&](caf::event_based_actor* x, int) {
+      x->request(links, caf::infinite, caf::connect_atom::value,
+                 std::string{cluster_group})
+        .then([&](directory_actor& y) { result = y; });
+    };
+    sys.spawn(ask, 0);
+    consume_messages();
+    return result;
+  }
+
   void pass(caf::timespan x) {
     sched.advance_time(x);
     consume_messages();
@@ -187,6 +200,25 @@ CAF_TEST(two without a log found the cluster together) {
   CAF_CHECK(voters.empty());
   introduce();
   CAF_CHECK_EQUAL(voters, (std::vector<uint64_t>{1, 2}));
+}
+
+CAF_TEST(who looks for a leader again is sent to others) {
+  introduce();
+  lead_change lead;
+  lead.leader = 2; // As far as this manager knows.
+  self->send(links, group_lead{cluster_group, lead});
+  consume_messages();
+  auto first = find_leader();
+  auto second = find_leader();
+  auto third = find_leader();
+  CAF_CHECK(first == directory_actor{home});
+  CAF_CHECK(second == front);
+  CAF_CHECK(third == directory_actor{home});
+  lead.leader = 1;
+  self->send(links, group_lead{cluster_group, lead});
+  consume_messages();
+  first = find_leader();
+  CAF_CHECK(first == front);
 }
 
 CAF_TEST(who refuses this manager is left alone for a while) {

@@ -196,7 +196,7 @@ CAF_TEST(nobody is blamed while the disk of a leader is slow) {
   disk.slow_down(0s);
   CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::SUCCEEDED);
   await_return(leader);
-  // Nor is the one whose disk it is: it gives signs of life.
+  // Nor is the one whose disk it is.
   check_nobody_was_blamed();
 }
 

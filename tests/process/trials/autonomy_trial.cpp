@@ -170,7 +170,7 @@ void autonomy::be_away() {
       killed = true;
       kill_one();
     }
-    std::this_thread::sleep_for(options_.away / 20);
+    std::this_thread::sleep_for(std::chrono::milliseconds{options_.away} / 20);
   }
   finished_ = read_journal(world_.journal_file());
 }
