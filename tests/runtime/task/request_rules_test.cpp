@@ -54,8 +54,47 @@ CAF_TEST(what changes something is known) {
     if (!changes_nothing(x))
       changing.insert(kinds->field(i)->name());
   }
-  std::set<std::string> expected{"submit",  "cancel", "retry",  "stop",
-                                 "manager", "bind",   "release"};
+  std::set<std::string> expected{"submit", "cancel",  "retry",
+                                 "stop",   "bind",    "manager",
+                                 "drain",  "release", "forget_node"};
   CAF_CHECK_EQUAL(changing, expected);
   CAF_CHECK(!changes_nothing({}));
+}
+
+CAF_TEST(what may be over in a moment is worth asking again) {
+  proto::Request list;
+  list.mutable_list();
+  proto::Request submit;
+  submit.mutable_submit();
+  auto refusal = [](ec code) {
+    proto::Reply x;
+    x.mutable_error()->set_code(static_cast<uint32_t>(code));
+    return x;
+  };
+  CAF_CHECK(passing_refusal(refusal(ec::not_leader), list));
+  CAF_CHECK(passing_refusal(refusal(ec::overloaded), list));
+  CAF_CHECK(!passing_refusal(refusal(ec::not_found), list));
+  CAF_CHECK(!passing_refusal(refusal(ec::deadline_exceeded), list));
+  CAF_CHECK(passing_refusal(refusal(ec::deadline_exceeded), submit));
+  CAF_CHECK(!passing_refusal({}, submit));
+  proto::Reply part;
+  part.mutable_submit()->add_items()->set_id("1.1.1");
+  CAF_CHECK(!passing_refusal(part, submit));
+  part.mutable_submit()->add_items()->mutable_error()->set_code(
+    static_cast<uint32_t>(ec::not_leader));
+  CAF_CHECK(passing_refusal(part, submit));
+}
+
+CAF_TEST(only what a second time would harm is not repeated) {
+  proto::Request x;
+  for (auto set : {+[](proto::Request& y) { y.mutable_submit(); },
+                   +[](proto::Request& y) { y.mutable_cancel(); },
+                   +[](proto::Request& y) { y.mutable_list(); }}) {
+    set(x);
+    CAF_CHECK(is_repeatable(x));
+  }
+  x.mutable_retry();
+  CAF_CHECK(!is_repeatable(x));
+  x.mutable_stop();
+  CAF_CHECK(!is_repeatable(x));
 }
