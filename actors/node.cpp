@@ -32,6 +32,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -136,6 +137,8 @@ public:
     listening_ = {config_.node.listen.host, *port};
     auto managers = find_managers();
     self_->send(monitor_, node_place{card(), managers});
+    if (auto code = start_parts())
+      return code;
     if (config_.node.roles.worker)
       start_worker(managers);
     log::info("node {} (incarnation {}) serves on {}", config_.node.id,
@@ -157,6 +160,9 @@ public:
       hdl = std::decay_t<decltype(hdl)>{};
     };
     stopping_ = true;
+    for (auto& part : parts_)
+      part->stop();
+    parts_.clear();
     down(worker_);
     down(monitor_);
     down(link_);
@@ -173,14 +179,16 @@ private:
   /// A part that ends while the node runs ends the node.
   template <class Handle>
   void watch(const Handle& hdl) {
-    hdl->attach_functor([this](const caf::error& why) {
-      if (stopping_)
-        return;
-      failure_ = exit_code::gave_up;
-      log::error("a part of the node ended: {}",
-                 why ? sys_.render(why) : "without a reason");
-      ::kill(::getpid(), SIGTERM);
-    });
+    hdl->attach_functor([this](const caf::error& why) { on_end(why); });
+  }
+
+  void on_end(const caf::error& why) {
+    if (stopping_)
+      return;
+    failure_ = exit_code::gave_up;
+    log::error("a part of the node ended: {}",
+               why ? sys_.render(why) : "without a reason");
+    ::kill(::getpid(), SIGTERM);
   }
 
   std::optional<int> start_manager() {
@@ -368,6 +376,24 @@ private:
     return managers;
   }
 
+  std::optional<int> start_parts() {
+    node_surroundings here{sys_, {}, [this](auto& why) { on_end(why); }};
+    // Any manager answers for all of them, so one's own is as good.
+    if (config_.node.roles.manager)
+      here.managers.local = directory_;
+    else
+      here.managers.link = link_;
+    for (auto& make : start_.parts) {
+      auto part = make(here);
+      if (!part) {
+        log::error("{}", part.error().message);
+        return exit_code::unusable;
+      }
+      parts_.push_back(std::move(part.value()));
+    }
+    return std::nullopt;
+  }
+
   void start_worker(const manager_contacts& managers) {
     executor_options options;
     options.node = config_.node.id;
@@ -415,6 +441,7 @@ private:
   local_worker_link_actor link_;
   node_monitor_actor monitor_;
   worker_node_actor worker_;
+  std::vector<std::unique_ptr<node_part>> parts_;
 };
 
 /// Waits for SIGTERM or SIGINT.

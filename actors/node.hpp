@@ -3,14 +3,43 @@
 
 #pragma once
 
+#include "actors/worker_link.hpp"
 #include "config/node_config.hpp"
+#include "runtime/error.hpp"
 #include "runtime/task/task_context.hpp"
+
+#include <caf/error.hpp>
+#include <caf/fwd.hpp>
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 namespace coppice {
+
+/// A part of a node that a higher floor brings along.
+class node_part {
+public:
+  virtual ~node_part() = default;
+
+  /// Finishes what it has begun, and ends. Blocks, for a bounded time.
+  virtual void stop() = 0;
+};
+
+/// What such a part finds when it starts.
+struct node_surroundings {
+  caf::actor_system& system;
+  /// One that answers clients, or who finds one.
+  manager_contacts managers;
+  /// To be called if the part ends while the node runs: then the node ends.
+  std::function<void(const caf::error&)> over;
+};
+
+/// Starts a part.
+/// @returns why the node cannot run with this configuration.
+using node_part_maker
+  = std::function<result<std::unique_ptr<node_part>>(node_surroundings)>;
 
 /// What the node process is given by its keeper.
 struct node_start {
@@ -21,6 +50,8 @@ struct node_start {
   int launcher_fd = -1;
   /// Called once the node serves, with the port it listens on.
   std::function<void(uint16_t)> ready;
+  /// Started after all other parts but the worker, and stopped first.
+  std::vector<node_part_maker> parts{};
 };
 
 /// How a node process ends, as its keeper understands it.

@@ -10,10 +10,7 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
-#include <atomic>
-#include <cstdio>
 #include <optional>
-#include <random>
 #include <thread>
 
 namespace coppice {
@@ -40,18 +37,6 @@ bool arrived(std::future<T>& x, time_point deadline) {
   return x.wait_until(deadline) == std::future_status::ready;
 }
 
-/// Returns whether *x*, said of *request*, may be over in a moment.
-bool is_passing(const proto::Error& x, const proto::Request& request) {
-  auto code = static_cast<ec>(x.code());
-  if (code == ec::not_leader || code == ec::overloaded)
-    return true;
-  // The log starts again: nobody knows whether it happened, and asking again
-  // finds out.
-  return code == ec::deadline_exceeded
-         && (request.has_submit() || request.has_cancel()
-             || request.has_bind());
-}
-
 /// Returns what is wrong with *x* if that may be over in a moment.
 std::optional<error> passing_problem(const result<proto::Reply>& x,
                                      const proto::Request& request) {
@@ -60,17 +45,7 @@ std::optional<error> passing_problem(const result<proto::Reply>& x,
       return x.error();
     return std::nullopt;
   }
-  auto found = [](const proto::Error& y) {
-    return error{static_cast<ec>(y.code()), y.message()};
-  };
-  auto& reply = x.value();
-  if (reply.has_error() && is_passing(reply.error(), request))
-    return found(reply.error());
-  // Those of the batch that were accepted are known by their keys.
-  for (auto& item : reply.submit().items())
-    if (item.has_error() && is_passing(item.error(), request))
-      return found(item.error());
-  return std::nullopt;
+  return passing_refusal(x.value(), request);
 }
 
 } // namespace
@@ -297,31 +272,6 @@ result<proto::Reply> client::finish(const call_ptr& x) {
     auto longest = self.options.others.empty() ? last_pause : election_pause;
     pause = std::min(pause * 2, longest);
   }
-}
-
-bool is_repeatable(const proto::Request& x) {
-  switch (x.kind_case()) {
-    case proto::Request::kRetry: // A second one finds it waiting: refused.
-    case proto::Request::kStop:  // A second one may stop the next incarnation.
-      return false;
-    default:
-      return true;
-  }
-}
-
-std::string make_idempotency_key() {
-  static const auto prefix = [] {
-    std::random_device device;
-    return (uint64_t{device()} << 32) | device();
-  }();
-  static std::atomic<uint64_t> counter{0};
-  char buffer[40];
-  // As wide for small numbers as for large ones: rows that come in the order of
-  // their keys fill the pages of a table, others leave half of each empty.
-  std::snprintf(buffer, sizeof(buffer), "%016llx-%010llu",
-                static_cast<unsigned long long>(prefix),
-                static_cast<unsigned long long>(++counter));
-  return buffer;
 }
 
 } // namespace coppice

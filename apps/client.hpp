@@ -6,6 +6,8 @@
 #include "config/node_config.hpp"
 #include "proto/api.pb.h"
 #include "runtime/error.hpp"
+#include "runtime/task/idempotency_key.hpp"
+#include "runtime/task/request_rules.hpp"
 
 #include <chrono>
 #include <functional>
@@ -97,15 +99,6 @@ private:
 
   std::unique_ptr<impl> impl_;
 };
-
-/// Returns whether asking twice has the effect of asking once. A submit is:
-/// each spec has an idempotency key.
-/// @relates client
-bool is_repeatable(const proto::Request& x);
-
-/// Returns an idempotency key that nobody else uses: a random prefix of this
-/// process and a counter, so that a later one is greater.
-std::string make_idempotency_key();
 
 /// Tries whether somebody listens at *address*, without CAF, whose own connect
 /// can block for minutes.

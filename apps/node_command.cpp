@@ -7,6 +7,7 @@
 #include "apps/keeper.hpp"
 #include "config/data_folder.hpp"
 #include "config/options.hpp"
+#include "gateway/gateway.hpp"
 #include "runtime/launch/unique_fd.hpp"
 
 #include <netdb.h>
@@ -47,10 +48,11 @@ int try_listen(const addrinfo& where) {
 }
 
 /// Finds out whether the node will be able to listen, and listens nowhere.
-result<> check_listen(const node_config& config) {
-  auto& where = config.node.listen;
+/// @param option The one that says *where*.
+result<> check_listen(const node_config& config, const char* option,
+                      const host_port& where) {
   auto cannot = [&](const std::string& why) {
-    return error{ec::system_failure, config.where("node.listen")
+    return error{ec::system_failure, config.where(option)
                                        + ": cannot listen on "
                                        + to_string(where) + ": " + why};
   };
@@ -88,6 +90,10 @@ int serve(const node_config& config, const node_environment& environment,
     // Who is told may be gone; then this process is about to be as well.
     [[maybe_unused]] auto written = ::write(fd, "r", 1);
   };
+  if (config.node.roles.gateway)
+    start.parts.push_back([&config](node_surroundings here) {
+      return start_gateway(config, std::move(here));
+    });
   return run_node(config, std::move(start), kinds);
 }
 
@@ -127,10 +133,14 @@ int run_node_command(const std::vector<std::string>& args,
   std::error_code err;
   if (auto absolute = std::filesystem::absolute(dir, err); !err)
     dir = std::move(absolute);
-  if (auto usable = check_listen(config.value()); !usable)
+  auto& x = config.value();
+  if (auto usable = check_listen(x, "node.listen", x.node.listen); !usable)
     return complain(usable.error());
-  return run_keeper(config.value(), [&](const node_environment& x) {
-    return serve(config.value(), x, kinds);
+  if (x.node.roles.gateway)
+    if (auto usable = check_listen(x, "http.listen", x.http.listen); !usable)
+      return complain(usable.error());
+  return run_keeper(x, [&](const node_environment& environment) {
+    return serve(x, environment, kinds);
   });
 }
 

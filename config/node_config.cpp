@@ -40,9 +40,15 @@ const char* to_string(log_level x) noexcept {
 }
 
 std::string to_string(const node_roles& x) {
-  if (x.manager && x.worker)
-    return "manager,worker";
-  return x.manager ? "manager" : "worker";
+  std::string result;
+  auto add = [&](bool has, const char* role) {
+    if (has)
+      result.append(result.empty() ? "" : ",").append(role);
+  };
+  add(x.manager, "manager");
+  add(x.worker, "worker");
+  add(x.gateway, "gateway");
+  return result;
 }
 
 uint32_t core_count() noexcept {

@@ -41,6 +41,8 @@ const char* to_string(log_level x) noexcept;
 struct node_roles {
   bool manager = true;
   bool worker = true;
+  /// Serves the HTTP API.
+  bool gateway = false;
 
   friend bool operator==(const node_roles&, const node_roles&) = default;
 };
@@ -71,6 +73,11 @@ struct node_config {
     /// Confirms that *listen* may be an address that others can reach: the
     /// node port trusts whoever connects.
     bool insecure = false;
+  };
+
+  struct http_section {
+    /// Where a gateway serves HTTP. Port 0: any free one.
+    host_port listen{"127.0.0.1", 7480};
   };
 
   struct data_section {
@@ -205,6 +212,7 @@ struct node_config {
   // -- member variables -------------------------------------------------------
 
   node_section node;
+  http_section http;
   data_section data;
   log_section log;
   storage_section storage;

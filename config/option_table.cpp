@@ -84,7 +84,7 @@ void add_node(std::vector<option>& xs) {
     [](const std::string& x) { return x; }));
   xs.push_back(make(
     {"node.roles",
-     "What the node does: manager, worker, or both with a comma between."},
+     "What the node does: manager, worker and gateway, with commas between."},
     "LIST", "", [](auto& x) -> auto& { return x.node.roles; }, parse_roles,
     [](const node_roles& x) { return to_string(x); }));
   xs.push_back(make(
@@ -99,6 +99,12 @@ void add_node(std::vector<option>& xs) {
     "YES|NO", "", [](auto& x) -> auto& { return x.node.insecure; }, parse_bool,
     [](bool x) { return std::string{x ? "yes" : "no"}; }));
   xs.back().is_switch = true;
+  xs.push_back(make(
+    {"http.listen",
+     "Where a gateway serves the HTTP API: an address that only this machine"
+     " can reach. Port 0 takes any free one."},
+    "HOST:PORT", "", [](auto& x) -> auto& { return x.http.listen; },
+    parse_host_port, [](const host_port& x) { return to_string(x); }));
 }
 
 void add_data(std::vector<option>& xs) {

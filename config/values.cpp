@@ -171,11 +171,12 @@ result<std::string> parse_name(std::string_view text) {
 result<node_roles> parse_roles(std::string_view text) {
   node_roles roles{.manager = false, .worker = false};
   for (auto x : split(text)) {
-    auto* role = x == "manager"  ? &roles.manager
-                 : x == "worker" ? &roles.worker
-                                 : nullptr;
+    auto* role = x == "manager"   ? &roles.manager
+                 : x == "worker"  ? &roles.worker
+                 : x == "gateway" ? &roles.gateway
+                                  : nullptr;
     if (!role)
-      return refuse(x, "is not a role: 'manager' or 'worker'");
+      return refuse(x, "is not a role: 'manager', 'worker' or 'gateway'");
     if (*role)
       return refuse(x, "stands there twice");
     *role = true;

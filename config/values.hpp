@@ -57,7 +57,8 @@ result<std::vector<host_port>> parse_host_ports(std::string_view text);
 result<std::vector<node_config::manager_address>>
 parse_managers(std::string_view text);
 
-/// Parses one or more of `manager` and `worker`, separated by commas.
+/// Parses one or more of `manager`, `worker` and `gateway`, separated by
+/// commas.
 result<node_roles> parse_roles(std::string_view text);
 
 /// Parses `debug`, `info`, `warn` or `error`.

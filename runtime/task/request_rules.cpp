@@ -27,6 +27,18 @@ int count_tasks(const proto::Request& x) {
   }
 }
 
+/// Returns whether *x*, said of *request*, may be over in a moment.
+bool is_passing(const proto::Error& x, const proto::Request& request) {
+  auto code = static_cast<ec>(x.code());
+  if (code == ec::not_leader || code == ec::overloaded)
+    return true;
+  // The log starts again: nobody knows whether it happened, and asking again
+  // finds out.
+  return code == ec::deadline_exceeded
+         && (request.has_submit() || request.has_cancel()
+             || request.has_bind());
+}
+
 } // namespace
 
 result<> check_request(const proto::Request& x) {
@@ -65,6 +77,30 @@ bool changes_nothing(const proto::Request& x) {
       return false;
   }
   return false;
+}
+
+bool is_repeatable(const proto::Request& x) {
+  switch (x.kind_case()) {
+    case proto::Request::kRetry: // A second one finds it waiting: refused.
+    case proto::Request::kStop:  // A second one may stop the next incarnation.
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::optional<error> passing_refusal(const proto::Reply& reply,
+                                     const proto::Request& x) {
+  auto found = [](const proto::Error& y) {
+    return error{static_cast<ec>(y.code()), y.message()};
+  };
+  if (reply.has_error() && is_passing(reply.error(), x))
+    return found(reply.error());
+  // Those of the batch that were accepted are known by their keys.
+  for (auto& item : reply.submit().items())
+    if (item.has_error() && is_passing(item.error(), x))
+      return found(item.error());
+  return std::nullopt;
 }
 
 uint32_t page_limit(const proto::ListRequest& x) {

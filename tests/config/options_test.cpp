@@ -139,7 +139,7 @@ CAF_TEST(what every node needs is missed with the name of the file) {
   CAF_CHECK_EQUAL(error_of("node.id = n1"),
                   "test.conf: data.dir: is missing; every node needs its own");
   CAF_CHECK_EQUAL(error_of_line("node.roles = worker"),
-                  "test.conf: worker.managers: is missing; a worker without the"
+                  "test.conf: worker.managers: is missing; a node without the"
                   " role manager needs the address of a manager");
 }
 
@@ -150,6 +150,23 @@ CAF_TEST(others are let in only with node insecure) {
                   0u);
   CAF_CHECK_EQUAL(error_of_line(open + "node.insecure = yes"), "none");
   CAF_CHECK_EQUAL(error_of(minimal + open, {"--node.insecure"}), "none");
+}
+
+CAF_TEST(a gateway serves this machine only) {
+  auto open = std::string{"http.listen = 0.0.0.0:7480\n"};
+  auto roles = std::string{"node.roles = manager,gateway\n"};
+  // Who is no gateway listens nowhere.
+  CAF_CHECK_EQUAL(error_of_line(open), "none");
+  CAF_CHECK_EQUAL(error_of_line(open + roles)
+                    .find("test.conf:3: http.listen: '0.0.0.0:7480' can be"
+                          " reached from other machines"),
+                  0u);
+  // No confirmation is of use there.
+  CAF_CHECK(error_of_line(open + roles + "node.insecure = yes") != "none");
+  CAF_CHECK_EQUAL(error_of_line(roles + "http.listen = [::1]:0"), "none");
+  CAF_CHECK_EQUAL(error_of_line("node.roles = gateway"),
+                  "test.conf: worker.managers: is missing; a node without the"
+                  " role manager needs the address of a manager");
 }
 
 CAF_TEST(an ended task is kept for the longer of two times) {

@@ -48,6 +48,7 @@ CAF_TEST(every sample loads as it is) {
     CAF_REQUIRE_EQUAL(x ? "" : x.error().message, "");
     CAF_CHECK_EQUAL(x.value().node.roles.manager, name != "worker");
     CAF_CHECK_EQUAL(x.value().node.roles.worker, name != "manager");
+    CAF_CHECK_EQUAL(x.value().node.roles.gateway, name == "single");
     CAF_CHECK_EQUAL(x.value().data.dir.string(), "var/" + x.value().node.id);
   }
 }

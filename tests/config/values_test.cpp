@@ -92,7 +92,12 @@ CAF_TEST(only numeric loopback addresses and localhost are loopback) {
 CAF_TEST(lists refuse empty items and doubles) {
   CAF_CHECK(unbox(parse_roles("worker, manager"))
             == (node_roles{.manager = true, .worker = true}));
-  for (auto x : {"", ",", "worker,", "worker,worker", "gateway"})
+  CAF_CHECK(
+    unbox(parse_roles("gateway"))
+    == (node_roles{.manager = false, .worker = false, .gateway = true}));
+  for (auto x : {"gateway", "manager,worker", "manager,worker,gateway"})
+    CAF_CHECK_EQUAL(to_string(unbox(parse_roles(x))), x);
+  for (auto x : {"", ",", "worker,", "worker,worker", "gate"})
     CAF_CHECK(!parse_roles(x));
   auto labels = unbox(parse_labels("gpu=yes, zone=a"));
   CAF_CHECK_EQUAL(labels.size(), 2u);

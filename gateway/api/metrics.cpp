@@ -1,0 +1,161 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "gateway/api/metrics.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace coppice::api {
+
+namespace {
+
+std::string show(double x) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof(buffer), "%.9g", x);
+  return buffer;
+}
+
+/// Writes families of numbers, each with its heading.
+class page {
+public:
+  void family(const char* name, const char* type, const char* help) {
+    name_ = name;
+    text_ += "# HELP " + name_ + ' ' + help + "\n# TYPE " + name_ + ' ' + type
+             + '\n';
+  }
+
+  void add(const std::string& labels, const std::string& value,
+           const char* suffix = "") {
+    text_ += name_ + suffix;
+    if (!labels.empty())
+      text_ += '{' + labels + '}';
+    text_ += ' ' + value + '\n';
+  }
+
+  void single(const char* name, const char* type, const char* help,
+              const std::string& value) {
+    family(name, type, help);
+    add({}, value);
+  }
+
+  std::string take() {
+    return std::move(text_);
+  }
+
+private:
+  std::string name_;
+  std::string text_;
+};
+
+/// What was refused before anybody knew what it was.
+std::string operation_label(std::string_view x) {
+  return "operation=\"" + std::string{x.empty() ? "none" : x} + '"';
+}
+
+void add_process(page& out, const process_numbers& x) {
+  out.single("process_cpu_seconds_total", "counter",
+             "Processor time of the node process, in seconds.",
+             show(x.cpu_seconds));
+  out.single("process_resident_memory_bytes", "gauge",
+             "Resident memory of the node process, in bytes.",
+             std::to_string(x.resident_bytes));
+  out.single("process_virtual_memory_bytes", "gauge",
+             "Address space of the node process, in bytes; the databases are"
+             " mapped into it.",
+             std::to_string(x.virtual_bytes));
+  out.single("process_open_fds", "gauge", "Files that are open.",
+             std::to_string(x.open_fds));
+  out.single("process_max_fds", "gauge", "Files that may be open.",
+             std::to_string(x.max_fds));
+  out.single("process_start_time_seconds", "gauge",
+             "When the node process began, Unix time in seconds.",
+             show(x.start_seconds));
+}
+
+} // namespace
+
+process_numbers look_at_process() {
+  process_numbers result;
+  rusage used{};
+  if (::getrusage(RUSAGE_SELF, &used) == 0)
+    for (auto& x : {used.ru_utime, used.ru_stime})
+      result.cpu_seconds
+        += static_cast<double>(x.tv_sec) + static_cast<double>(x.tv_usec) / 1e6;
+  auto page_size = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  uint64_t total = 0;
+  uint64_t resident = 0;
+  if (std::ifstream in{"/proc/self/statm"}; in >> total >> resident) {
+    result.virtual_bytes = total * page_size;
+    result.resident_bytes = resident * page_size;
+  }
+  std::error_code code;
+  for (std::filesystem::directory_iterator i{"/proc/self/fd", code}, end;
+       !code && i != end; i.increment(code))
+    ++result.open_fds;
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0)
+    result.max_fds = files.rlim_cur;
+  // As good as when the process began: the gateway is a part of its start.
+  static const auto began = std::chrono::duration<double>{
+    std::chrono::system_clock::now().time_since_epoch()};
+  result.start_seconds = began.count();
+  return result;
+}
+
+void metrics_book::add(const http::answered& x) {
+  ++requests_[{x.operation, x.status}];
+  auto seconds = std::chrono::duration<double>{x.took}.count();
+  auto& all = durations_[x.operation];
+  size_t i = 0;
+  while (i < bounds.size() && seconds > bounds[i])
+    ++i;
+  ++all.buckets[i];
+  all.sum += seconds;
+}
+
+std::string metrics_book::render(std::string_view node,
+                                 const http::server_counts& counts,
+                                 const process_numbers& process) const {
+  page out;
+  out.family("coppice_node_info", "gauge", "Who answers; always 1.");
+  out.add("node=\"" + std::string{node} + '"', "1");
+  out.family("coppice_http_requests_total", "counter",
+             "HTTP requests that were answered.");
+  for (auto& [key, n] : requests_)
+    out.add(operation_label(key.first) + ",code=\"" + std::to_string(key.second)
+              + '"',
+            std::to_string(n));
+  out.family("coppice_http_request_duration_seconds", "histogram",
+             "From the last byte of a request to the beginning of its answer,"
+             " in seconds.");
+  for (auto& [operation, x] : durations_) {
+    auto label = operation_label(operation);
+    uint64_t count = 0;
+    for (size_t i = 0; i < x.buckets.size(); ++i) {
+      count += x.buckets[i];
+      auto bound = i < bounds.size() ? show(bounds[i]) : "+Inf";
+      out.add(label + ",le=\"" + bound + '"', std::to_string(count), "_bucket");
+    }
+    out.add(label, show(x.sum), "_sum");
+    out.add(label, std::to_string(count), "_count");
+  }
+  out.single("coppice_http_connections", "gauge", "Connections that are open.",
+             std::to_string(counts.connections));
+  out.single("coppice_http_connections_accepted_total", "counter",
+             "Connections that were accepted.",
+             std::to_string(counts.accepted));
+  out.single("coppice_http_connections_refused_total", "counter",
+             "Connections that were closed because there were too many.",
+             std::to_string(counts.turned_away));
+  add_process(out, process);
+  return out.take();
+}
+
+} // namespace coppice::api

@@ -1,0 +1,148 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "gateway/gateway.hpp"
+
+#include "gateway/api/metrics.hpp"
+#include "gateway/http/server.hpp"
+#include "gateway/http_bridge.hpp"
+#include "runtime/log.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace coppice {
+
+namespace {
+
+/// How long a request that has come may take while the node stops: less than
+/// `keeper.stop_timeout` by default, which is for all of the node.
+constexpr auto stop_grace = std::chrono::milliseconds{5'000};
+
+http::server_limits limits_of(const node_config& config) {
+  http::server_limits x;
+  // Bytes are base64 in JSON, and one task may be as large as is allowed.
+  x.body_bytes
+    = std::max<uint64_t>(x.body_bytes, 2 * config.task.max_payload_bytes);
+  return x;
+}
+
+class gateway_part : public node_part {
+public:
+  explicit gateway_part(caf::actor_system& sys) : self_(sys) {}
+
+  ~gateway_part() override {
+    stop();
+  }
+
+  gateway_part(const gateway_part&) = delete;
+  gateway_part& operator=(const gateway_part&) = delete;
+
+  result<> start(const node_config& config, node_surroundings here) {
+    http_bridge_options options;
+    options.managers = std::move(here.managers);
+    bridge_ = here.system.spawn(http_bridge, std::move(options));
+    bridge_->attach_functor(
+      [this, over = std::move(here.over)](const caf::error& why) {
+        if (!stopping_)
+          over(why);
+      });
+    node_ = config.node.id;
+    http::server_options where;
+    where.observe = [this](auto& x) { metrics_.add(x); };
+    where.host = config.http.listen.host;
+    where.port = config.http.listen.port;
+    where.limits = limits_of(config);
+    auto server
+      = http::server::start(std::move(where), [this](auto x, auto to) {
+          serve(std::move(x), std::move(to));
+        });
+    if (!server)
+      return error{ec::system_failure, config.where("http.listen")
+                                         + ": cannot listen on "
+                                         + to_string(config.http.listen) + ": "
+                                         + server.error().message};
+    server_ = std::move(server.value());
+    serving_ = server_.get();
+    log::info("node {} serves HTTP on {}", config.node.id,
+              to_string({config.http.listen.host, server_->port()}));
+    return ok();
+  }
+
+  void stop() override {
+    stopping_ = true;
+    // The bridge last: what has come needs it.
+    if (server_)
+      server_->stop(stop_grace);
+    server_.reset();
+    if (!bridge_)
+      return;
+    auto x = caf::actor_cast<caf::actor>(bridge_);
+    self_->send_exit(x, caf::exit_reason::user_shutdown);
+    self_->wait_for(x);
+    bridge_ = nullptr;
+  }
+
+private:
+  /// On the thread of the server.
+  void serve(http::request x, http::exchange_ptr to) {
+    auto routed = api::route_request(std::move(x));
+    if (auto* refused = std::get_if<http::response>(&routed)) {
+      to->respond(std::move(*refused));
+      return;
+    }
+    auto& call = std::get<api::routed_call>(routed);
+    auto answer = [&](http::response y) {
+      y.operation = call.what->operation;
+      to->respond(std::move(y));
+    };
+    auto& how = call.what->serve;
+    if (auto* own = std::get_if<api::own_answer>(&how))
+      answer(own->answer());
+    else if (std::holds_alternative<api::metrics_answer>(how))
+      answer(show_metrics());
+    else
+      caf::anon_send(bridge_, std::make_shared<api_call>(
+                                api_call{std::move(call), std::move(to)}));
+  }
+
+  http::response show_metrics() const {
+    // Its thread may be faster than whoever started it.
+    auto* server = serving_.load();
+    return {200,
+            "text/plain; version=0.0.4; charset=utf-8",
+            {},
+            metrics_.render(node_,
+                            server ? server->counts() : http::server_counts{},
+                            api::look_at_process())};
+  }
+
+  caf::scoped_actor self_;
+  std::atomic<bool> stopping_ = false;
+  std::string node_;
+  /// Of the thread of the server.
+  api::metrics_book metrics_;
+  http_bridge_impl bridge_;
+  std::unique_ptr<http::server> server_;
+  std::atomic<const http::server*> serving_ = nullptr;
+};
+
+} // namespace
+
+result<std::unique_ptr<node_part>> start_gateway(const node_config& config,
+                                                 node_surroundings here) {
+  auto x = std::make_unique<gateway_part>(here.system);
+  if (auto started = x->start(config, std::move(here)); !started)
+    return started.error();
+  return std::unique_ptr<node_part>{std::move(x)};
+}
+
+} // namespace coppice

@@ -1,0 +1,472 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "gateway/http/connection.hpp"
+
+#include "gateway/http/problem.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/read.hpp>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <string_view>
+
+namespace coppice::http {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+
+namespace {
+
+/// The most that is read at once, and that waits for its turn when requests are
+/// pipelined; more waits in the socket.
+constexpr size_t read_ahead = 64 * 1024;
+
+/// How much of a request that was refused is read and dropped, and how long.
+constexpr size_t dropped_bytes = 4 * 1024 * 1024;
+constexpr auto dropped_time = std::chrono::milliseconds{2'000};
+
+/// After a deadline: for an operation that was just between two steps.
+constexpr auto second_try = std::chrono::milliseconds{500};
+
+constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+
+std::string_view view(boost::beast::string_view x) {
+  return {x.data(), x.size()};
+}
+
+std::string lowered(std::string_view x) {
+  std::string result{x};
+  for (auto& c : result)
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
+  return result;
+}
+
+} // namespace
+
+connection::connection(server_core& core, asio::ip::tcp::socket socket)
+  : core_(core),
+    socket_(std::move(socket)),
+    timer_(core.io),
+    buffer_(core.limits.header_bytes + 2 * read_ahead) {
+  ++core_.connections;
+}
+
+connection::~connection() {
+  release_body();
+  --core_.connections;
+}
+
+// -- modifiers ----------------------------------------------------------------
+
+void connection::start() {
+  // Answers are small and written whole: waiting for more only delays them.
+  error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
+  socket_.non_blocking(true, ignored);
+  read_idle();
+}
+
+void connection::turn_away() {
+  refuse(503, "overloaded", "too many connections are open already");
+}
+
+void connection::drain() {
+  switch (phase_) {
+    case phase::idle:
+      close();
+      break;
+    case phase::streaming:
+      last_part_ = true;
+      cut_ = true;
+      fail_parts();
+      if (!writing_)
+        end_stream();
+      break;
+    default: // What has come is answered, and the answer says that it is last.
+      break;
+  }
+}
+
+void connection::abort() {
+  close();
+}
+
+// -- deadlines ----------------------------------------------------------------
+
+void connection::limit(std::chrono::milliseconds time) {
+  timed_out_ = false;
+  timer_.expires_after(time);
+  timer_.async_wait([self = shared_from_this()](error_code code) {
+    if (!code)
+      self->on_limit();
+  });
+}
+
+void connection::no_limit() {
+  timed_out_ = false;
+  timer_.cancel();
+}
+
+void connection::on_limit() {
+  // It was set anew while this was on its way.
+  if (timer_.expiry() > std::chrono::steady_clock::now())
+    return;
+  if (timed_out_) {
+    close();
+    return;
+  }
+  limit(second_try);
+  timed_out_ = true;
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+// -- reading ------------------------------------------------------------------
+
+void connection::read_idle() {
+  phase_ = phase::idle;
+  parser_.reset();
+  release_body();
+  if (core_.stopping) {
+    close();
+    return;
+  }
+  if (buffer_.size() > 0) {
+    read_header();
+    return;
+  }
+  // Whoever waits needs no memory for it.
+  buffer_.shrink_to_fit();
+  limit(core_.limits.idle);
+  socket_.async_read_some(buffer_.prepare(4096), [self = shared_from_this()](
+                                                   error_code code, size_t n) {
+    if (code) {
+      self->close();
+      return;
+    }
+    self->buffer_.commit(n);
+    self->read_header();
+  });
+}
+
+void connection::read_header() {
+  phase_ = phase::reading;
+  ++number_;
+  version_ = 11;
+  keep_alive_ = true;
+  is_head_ = false;
+  parser_.emplace();
+  parser_->header_limit(core_.limits.header_bytes);
+  parser_->body_limit(core_.limits.body_bytes);
+  limit(core_.limits.header);
+  beast::http::async_read_header(
+    socket_, buffer_, *parser_,
+    [self = shared_from_this()](error_code code, size_t) {
+      if (code)
+        self->on_read_error(code);
+      else
+        self->on_header();
+    });
+}
+
+void connection::on_header() {
+  using beast::http::field;
+  auto& head = parser_->get();
+  version_ = head.version();
+  keep_alive_ = head.keep_alive();
+  is_head_ = head.method_string() == "HEAD";
+  // Two readings of where a request ends are two requests to somebody.
+  auto coded = head.find(field::transfer_encoding);
+  if (coded != head.end() && lowered(view(coded->value())) != "chunked")
+    return refuse(501, "not_implemented",
+                  "the only transfer coding that is understood is 'chunked'");
+  auto hosts = head.count(field::host);
+  if (hosts > 1 || (hosts == 0 && version_ >= 11))
+    return refuse(400, "bad_request", "exactly one header Host is needed");
+  limit(core_.limits.body);
+  auto expected = head.find(field::expect);
+  if (expected == head.end() || version_ < 11)
+    return read_body();
+  if (lowered(view(expected->value())) != "100-continue")
+    return refuse(417, "expectation_failed",
+                  "the only expectation that is understood is '100-continue'");
+  asio::async_write(socket_, asio::buffer(go_on),
+                    [self = shared_from_this()](error_code code, size_t) {
+                      if (code)
+                        self->close();
+                      else
+                        self->read_body();
+                    });
+}
+
+void connection::read_body() {
+  auto size = parser_->get().body().size();
+  core_.bodies += size - body_bytes_;
+  body_bytes_ = size;
+  if (core_.bodies > core_.limits.bodies_bytes)
+    return refuse(503, "overloaded", "too much is being sent at this time");
+  if (parser_->is_done())
+    return handle();
+  parser_->eager(true);
+  beast::http::async_read_some(
+    socket_, buffer_, *parser_,
+    [self = shared_from_this()](error_code code, size_t) {
+      if (code)
+        self->on_read_error(code);
+      else
+        self->read_body();
+    });
+}
+
+void connection::handle() {
+  no_limit();
+  phase_ = phase::handling;
+  asked_ = std::chrono::steady_clock::now();
+  request x;
+  auto& head = parser_->get();
+  x.method = std::string{view(head.method_string())};
+  x.target = std::string{view(head.target())};
+  for (auto& field : head)
+    x.headers.emplace_back(lowered(view(field.name_string())),
+                           view(field.value()));
+  x.body = std::move(head.body());
+  // Alive as long as this runs: the answer may come at once.
+  auto self = shared_from_this();
+  core_.answer(std::move(x),
+               make_exchange(core_.shared_from_this(), self, number_));
+}
+
+void connection::refuse(unsigned status, std::string_view code,
+                        std::string_view detail) {
+  keep_alive_ = false;
+  asked_ = std::chrono::steady_clock::now();
+  write_whole(problem(status, code, detail));
+}
+
+void connection::on_read_error(error_code code) {
+  using beast::http::error;
+  if (timed_out_)
+    return refuse(408, "request_timeout", "the request did not come in time");
+  if (code == error::end_of_stream || code == error::partial_message)
+    return close();
+  if (code == error::header_limit || code == error::buffer_overflow)
+    return refuse(431, "header_too_large",
+                  "the headers have more than "
+                    + std::to_string(core_.limits.header_bytes) + " bytes");
+  if (code == error::body_limit)
+    return refuse(413, "body_too_large",
+                  "the body has more than "
+                    + std::to_string(core_.limits.body_bytes) + " bytes");
+  if (code.category() == beast::http::make_error_code(error{}).category())
+    return refuse(400, "bad_request", "no HTTP request: " + code.message());
+  close();
+}
+
+// -- writing ------------------------------------------------------------------
+
+framing connection::frame(std::optional<uint64_t> size) const {
+  return {version_, keep_alive_ && !core_.stopping, size, std::time(nullptr)};
+}
+
+void connection::observe(const response& x) {
+  if (core_.observe)
+    core_.observe(
+      {x.operation, x.status, std::chrono::steady_clock::now() - asked_});
+}
+
+void connection::write_whole(response x) {
+  phase_ = phase::closing;
+  observe(x);
+  auto how = frame(x.body.size());
+  out_ = render_head(x, how);
+  if (!is_head_ && x.status != 204)
+    out_ += x.body;
+  limit(core_.limits.write);
+  asio::async_write(socket_, asio::buffer(out_),
+                    [self = shared_from_this(),
+                     stays = how.keep_alive](error_code code, size_t) {
+                      if (code)
+                        self->close();
+                      else
+                        self->after_answer(stays);
+                    });
+}
+
+void connection::respond(uint64_t number, response x) {
+  if (number == number_ && phase_ == phase::handling)
+    write_whole(std::move(x));
+}
+
+void connection::open(uint64_t number, response head) {
+  if (number != number_ || phase_ != phase::handling)
+    return;
+  phase_ = phase::streaming;
+  observe(head);
+  auto how = frame(std::nullopt);
+  chunked_ = is_chunked(how);
+  keep_alive_ = how.keep_alive && chunked_;
+  last_part_ = core_.stopping || is_head_;
+  parts_.push_front({render_head(head, how), nullptr});
+  if (!writing_)
+    write_next_part();
+  watch();
+}
+
+void connection::send(uint64_t number, std::string part,
+                      exchange::listener done) {
+  if (number != number_ || phase_ != phase::streaming || last_part_) {
+    if (done)
+      done(false);
+    return;
+  }
+  parts_.push_back(
+    {chunked_ ? render_chunk(part) : std::move(part), std::move(done)});
+  if (!writing_)
+    write_next_part();
+}
+
+void connection::finish(uint64_t number) {
+  if (number != number_ || phase_ != phase::streaming)
+    return;
+  last_part_ = true;
+  if (!writing_)
+    write_next_part();
+}
+
+void connection::dropped(uint64_t number) {
+  if (number != number_)
+    return;
+  if (phase_ == phase::handling)
+    write_whole(problem(500, "internal", "the request was not answered"));
+  else if (phase_ == phase::streaming && !last_part_)
+    // It is not known to be complete, so it must not look so.
+    close();
+}
+
+void connection::write_next_part() {
+  if (parts_.empty()) {
+    if (last_part_)
+      end_stream();
+    else
+      no_limit();
+    return;
+  }
+  writing_ = true;
+  auto next = std::move(parts_.front());
+  parts_.pop_front();
+  out_ = std::move(next.bytes);
+  limit(core_.limits.write);
+  asio::async_write(socket_, asio::buffer(out_),
+                    [self = shared_from_this(),
+                     done = std::move(next.done)](error_code code, size_t) {
+                      self->writing_ = false;
+                      if (done)
+                        done(!code);
+                      if (code)
+                        self->close();
+                      else if (!self->writing_
+                               && self->phase_ == phase::streaming)
+                        self->write_next_part();
+                    });
+}
+
+void connection::watch() {
+  auto then = [self = shared_from_this(), n = number_](error_code code) {
+    if (code || self->phase_ != phase::streaming || self->number_ != n)
+      return;
+    char first = 0;
+    auto size = self->socket_.receive(asio::buffer(&first, 1),
+                                      asio::socket_base::message_peek, code);
+    if (code == asio::error::would_block)
+      self->watch();
+    else if (code || size == 0)
+      self->close();
+    // Else there is the next request, and who sent it waits for its answer.
+  };
+  socket_.async_wait(asio::ip::tcp::socket::wait_read, then);
+}
+
+void connection::end_stream() {
+  phase_ = phase::closing;
+  if (cut_) {
+    linger();
+    return;
+  }
+  if (!chunked_ || is_head_) {
+    after_answer(keep_alive_);
+    return;
+  }
+  out_ = last_chunk;
+  limit(core_.limits.write);
+  asio::async_write(socket_, asio::buffer(out_),
+                    [self = shared_from_this()](error_code code, size_t) {
+                      if (code)
+                        self->close();
+                      else
+                        self->after_answer(self->keep_alive_);
+                    });
+}
+
+void connection::after_answer(bool stays) {
+  if (stays && !core_.stopping)
+    read_idle();
+  else
+    linger();
+}
+
+void connection::linger() {
+  phase_ = phase::closing;
+  error_code code;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, code);
+  if (code) {
+    close();
+    return;
+  }
+  limit(dropped_time);
+  drop_input(dropped_bytes);
+}
+
+void connection::drop_input(size_t left) {
+  buffer_.clear();
+  socket_.async_read_some(
+    buffer_.prepare(std::min(left, read_ahead)),
+    [self = shared_from_this(), left](error_code code, size_t n) {
+      if (code || n >= left)
+        self->close();
+      else
+        self->drop_input(left - n);
+    });
+}
+
+void connection::close() {
+  auto self = shared_from_this();
+  phase_ = phase::closing;
+  timer_.cancel();
+  error_code ignored;
+  socket_.close(ignored);
+  fail_parts();
+  core_.open.erase(self);
+}
+
+void connection::fail_parts() {
+  for (auto& x : std::exchange(parts_, {})) {
+    if (x.done)
+      x.done(false);
+    else if (phase_ == phase::streaming)
+      parts_.push_back(std::move(x)); // The head.
+  }
+}
+
+void connection::release_body() {
+  core_.bodies -= std::exchange(body_bytes_, 0);
+}
+
+} // namespace coppice::http
