@@ -91,13 +91,13 @@ proto::TaskSpec busy_thread(const fs::path& folder, size_t number) {
   return x;
 }
 
-/// Makes a folder that takes long to read, and is never read from the disk.
+/// Makes a folder of 1 TiB to read, none of it from the disk.
 void fill(const fs::path& folder) {
   fs::create_directory(folder);
   auto first = folder / "0";
   std::ofstream{first}.flush();
-  fs::resize_file(first, uintmax_t{16} << 20);
-  for (auto i = 1; i < 8'192; ++i)
+  fs::resize_file(first, uintmax_t{64} << 20);
+  for (auto i = 1; i < 16'384; ++i)
     fs::create_hard_link(first, folder / std::to_string(i));
 }
 
