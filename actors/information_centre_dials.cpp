@@ -49,7 +49,9 @@ void information_centre_state::on_dial(const worker_key& x, uint64_t number) {
                      : wanted != dials.end() && wanted->second.number == number;
   if (!is_wanted)
     return;
-  probes.push_back({x, number});
+  // Work waits for the proof of a death. Whether a node can be reached at all
+  // is not urgent, and where none can each try takes its whole time.
+  probes.insert(number == 0 ? probes.end() : probes.begin(), {x, number});
   start_probes();
 }
 

@@ -226,6 +226,34 @@ CAF_TEST(a node that could not be reached at first is tried again) {
   CAF_CHECK_EQUAL(state_of("a"), "down");
 }
 
+CAF_TEST(who may be dead is dialled before who is only new) {
+  std::deque<std::function<void(net::probe_result)>> tries;
+  centre_options.max_probes = 1;
+  centre_options.probe = [&](const std::string& address,
+                             std::function<void(net::probe_result)> f) {
+    probed.push_back(address);
+    tries.push_back(std::move(f));
+  };
+  auto end_try = [&](net::probe_result x) {
+    auto f = std::move(tries.front());
+    tries.pop_front();
+    f(x);
+    consume_messages();
+  };
+  start();
+  auto a = enter("a", 1);
+  end_try(net::probe_result::reached);
+  for (auto name : {"b", "c", "d"})
+    enter(name, 1);
+  self->send_exit(a->handle, caf::exit_reason::kill);
+  consume_messages();
+  end_try(net::probe_result::reached);
+  end_try(net::probe_result::refused);
+  CAF_CHECK_EQUAL(probed,
+                  (std::vector<std::string>{"a:1", "b:1", "a:1", "c:1"}));
+  CAF_CHECK_EQUAL(state_of("a"), "down");
+}
+
 CAF_TEST(who does not answer is not dialled for ever) {
   start();
   auto a = enter("a", 1);
