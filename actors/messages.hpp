@@ -131,11 +131,11 @@ using api_actor
   = caf::typed_actor<caf::replies_to<proto::Request>::with<proto::Reply>>;
 
 /// Version of the protocol between nodes, and between clients and nodes.
-inline constexpr uint32_t protocol_version = 3;
+inline constexpr uint32_t protocol_version = 4;
 
 /// What peers must have in common to connect at all (CAF's
 /// `middleman.app-identifiers`).
-inline constexpr const char* app_identifier = "coppice-3";
+inline constexpr const char* app_identifier = "coppice-4";
 
 } // namespace coppice
 

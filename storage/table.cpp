@@ -51,6 +51,20 @@ const char* to_string(table x) noexcept {
       return "node_list";
     case table::event:
       return "event";
+    case table::token:
+      return "token";
+    case table::service:
+      return "service";
+    case table::journal:
+      return "journal";
+    case table::journal_event:
+      return "journal_event";
+    case table::journal_reply:
+      return "journal_reply";
+    case table::journal_id:
+      return "journal_id";
+    case table::journal_chunk:
+      return "journal_chunk";
   }
   return "unknown";
 }

@@ -35,11 +35,18 @@ enum class table : uint8_t {
   shard,
   node_list,
   event,
+  token,
+  service,
+  journal,
+  journal_event,
+  journal_reply,
+  journal_id,
+  journal_chunk,
 };
 
 /// How many tables there are.
 /// @relates table
-inline constexpr size_t table_count = 22;
+inline constexpr size_t table_count = 29;
 
 /// @relates table
 inline constexpr size_t to_index(table x) noexcept {

@@ -63,6 +63,8 @@ bool changes_nothing(const proto::Request& x) {
     case proto::Request::kShards:
     case proto::Request::kBackup:
     case proto::Request::kEvents:
+    case proto::Request::kTokens:
+    case proto::Request::kServices:
       return true;
     case proto::Request::kSubmit:
     case proto::Request::kCancel:
@@ -73,8 +75,14 @@ bool changes_nothing(const proto::Request& x) {
     case proto::Request::kRelease:
     case proto::Request::kDrain:
     case proto::Request::kForgetNode:
+    case proto::Request::kToken:
+    case proto::Request::kService:
+    case proto::Request::kLeaseTasks:
+    case proto::Request::kClientLease:
     case proto::Request::KIND_NOT_SET: // It may be of a newer version.
       return false;
+    case proto::Request::kJournal:
+      return x.journal().has_read();
   }
   return false;
 }
@@ -84,6 +92,8 @@ bool is_repeatable(const proto::Request& x) {
     case proto::Request::kRetry: // A second one finds it waiting: refused.
     case proto::Request::kStop:  // A second one may stop the next incarnation.
       return false;
+    case proto::Request::kLeaseTasks:
+      return !x.lease_tasks().request_id().empty();
     default:
       return true;
   }

@@ -72,6 +72,17 @@ void apply_node(context ctx, const proto::NodeCommand& command,
 void apply_note(context ctx, const proto::NoteCommand& command,
                 proto::NoteOutcome& outcome);
 
+void apply_token(context ctx, const proto::TokenCommand& command,
+                 proto::TokenOutcome& outcome);
+
+void apply_service(context ctx, const proto::ServiceCommand& command,
+                   proto::ServiceOutcome& outcome);
+
+// Of a shard: journals.cpp.
+
+void apply_journal(context ctx, const proto::JournalCommand& command,
+                   proto::JournalOutcome& outcome);
+
 // -- what they share ----------------------------------------------------------
 
 /// Remembers the node that was asked for last: the items of a batch mostly name

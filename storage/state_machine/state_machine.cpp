@@ -48,6 +48,12 @@ void apply_command(context ctx, const proto::Command& command,
       return apply_node(ctx, command.node(), *out.mutable_node());
     case proto::Command::kNote:
       return apply_note(ctx, command.note(), *out.mutable_note());
+    case proto::Command::kToken:
+      return apply_token(ctx, command.token(), *out.mutable_token());
+    case proto::Command::kService:
+      return apply_service(ctx, command.service(), *out.mutable_service());
+    case proto::Command::kJournal:
+      return apply_journal(ctx, command.journal(), *out.mutable_journal());
     case proto::Command::KIND_NOT_SET:
       return;
   }

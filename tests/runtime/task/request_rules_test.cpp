@@ -54,9 +54,10 @@ CAF_TEST(what changes something is known) {
     if (!changes_nothing(x))
       changing.insert(kinds->field(i)->name());
   }
-  std::set<std::string> expected{"submit",  "cancel",  "retry",
-                                 "stop",    "manager", "bind",
-                                 "release", "drain",   "forget_node"};
+  std::set<std::string> expected{
+    "submit",  "cancel",  "retry",       "stop",        "manager",
+    "bind",    "release", "drain",       "forget_node", "token",
+    "service", "journal", "lease_tasks", "client_lease"};
   CAF_CHECK_EQUAL(changing, expected);
   CAF_CHECK(!changes_nothing({}));
 }
