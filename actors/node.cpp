@@ -10,7 +10,9 @@
 #include "actors/manager.hpp"
 #include "actors/net/middleman.hpp"
 #include "actors/net/node_prober.hpp"
+#include "actors/node_watchdog.hpp"
 #include "actors/peer_links.hpp"
+#include "actors/services/counter.hpp"
 #include "actors/state_monitor.hpp"
 #include "actors/worker.hpp"
 #include "actors/worker_link.hpp"
@@ -29,13 +31,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
 namespace coppice {
@@ -44,38 +43,6 @@ namespace {
 
 /// How precise the timers of a group with several managers are.
 constexpr auto group_tick = std::chrono::milliseconds{10};
-
-/// Ends the process if an orderly end takes too long: an actor that does not
-/// stop must not keep the node from being started again.
-class watchdog {
-public:
-  watchdog(std::chrono::milliseconds patience, int code)
-    : thread_([this, patience, code] {
-        std::unique_lock guard{mutex_};
-        if (!changed_.wait_for(guard, patience, [this] { return done_; })) {
-          log::error("the node did not stop in time and is ended");
-          std::_Exit(code);
-        }
-      }) {}
-
-  ~watchdog() {
-    {
-      std::lock_guard guard{mutex_};
-      done_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-
-  watchdog(const watchdog&) = delete;
-  watchdog& operator=(const watchdog&) = delete;
-
-private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool done_ = false;
-  std::thread thread_;
-};
 
 struct system_config : caf::actor_system_config {
   explicit system_config(const node_config& x) {
@@ -108,12 +75,12 @@ std::string address_list(const std::vector<host_port>& xs) {
 class node {
 public:
   node(caf::actor_system& sys, const node_config& config, node_start start,
-       std::vector<task_kind> kinds)
+       node_code code)
     : sys_(sys),
       self_(sys),
       config_(config),
       start_(std::move(start)),
-      kinds_(std::move(kinds)) {}
+      code_(std::move(code)) {}
 
   /// Starts everything.
   /// @returns An exit code if the node cannot run.
@@ -137,6 +104,8 @@ public:
     listening_ = {config_.node.listen.host, *port};
     auto managers = find_managers();
     self_->send(monitor_, node_place{card(), managers});
+    start_launcher();
+    start_services();
     if (auto code = start_parts())
       return code;
     if (config_.node.roles.worker)
@@ -163,7 +132,9 @@ public:
     for (auto& part : parts_)
       part->stop();
     parts_.clear();
+    down(host_);
     down(worker_);
+    down(cluster_);
     down(monitor_);
     down(link_);
     down(directory_);
@@ -376,13 +347,51 @@ private:
     return managers;
   }
 
-  std::optional<int> start_parts() {
-    node_surroundings here{sys_, {}, [this](auto& why) { on_end(why); }};
+  void start_launcher() {
+    if (!config_.node.roles.worker || start_.launcher_fd < 0)
+      return;
+    launcher_ = sys_.spawn<caf::detached>(launcher_link, start_.launcher_fd);
+    watch(launcher_);
+  }
+
+  /// Starts what asks the cluster, and what runs services.
+  void start_services() {
+    cluster_link_options ask;
     // Any manager answers for all of them, so one's own is as good.
     if (config_.node.roles.manager)
-      here.managers.local = directory_;
+      ask.managers.local = directory_;
     else
-      here.managers.link = link_;
+      ask.managers.link = link_;
+    ask.turn = "node";
+    clients_ = ask.managers;
+    cluster_ = sys_.spawn(cluster_link, std::move(ask));
+    watch(cluster_);
+    if (!config_.node.roles.worker)
+      return;
+    services_ = std::make_shared<local_services>();
+    service_host_options options;
+    options.node = config_.node.id;
+    options.incarnation = start_.incarnation;
+    options.cluster = caf::actor_cast<cluster_link_actor>(cluster_);
+    options.services = services_;
+    options.classes = std::move(code_.services);
+    options.classes.try_emplace("counter",
+                                [] { return std::make_unique<counter>(); });
+    options.launcher = launcher_;
+    options.folder = config_.data.dir / "services";
+    options.term_grace = config_.task.term_grace;
+    host_ = sys_.spawn(service_host, std::move(options));
+    watch(host_);
+  }
+
+  std::optional<int> start_parts() {
+    node_surroundings here{sys_,
+                           clients_,
+                           [this](auto& why) { on_end(why); },
+                           caf::actor_cast<cluster_link_actor>(cluster_),
+                           services_,
+                           caf::actor_cast<service_host_actor>(host_),
+                           local_state_monitor_actor{monitor_}};
     for (auto& make : start_.parts) {
       auto part = make(here);
       if (!part) {
@@ -405,13 +414,10 @@ private:
     options.keepalive = config_.keepalive.interval;
     options.term_grace = config_.task.term_grace;
     options.logs = {config_.worker.logs_keep, config_.worker.logs_max_bytes};
-    options.kinds = std::move(kinds_);
+    options.kinds = std::move(code_.kinds);
     options.kinds.push_back(checksum_kind());
-    if (start_.launcher_fd >= 0) {
-      launcher_ = sys_.spawn<caf::detached>(launcher_link, start_.launcher_fd);
-      watch(launcher_);
+    if (launcher_)
       options.starters.emplace("exec", exec_starter(sys_, commands()));
-    }
     worker_ = sys_.spawn(worker_node, std::move(options), managers);
     watch(worker_);
   }
@@ -429,7 +435,7 @@ private:
   caf::scoped_actor self_;
   const node_config& config_;
   node_start start_;
-  std::vector<task_kind> kinds_;
+  node_code code_;
   host_port listening_;
   std::atomic<bool> stopping_ = false;
   std::atomic<int> failure_ = 0;
@@ -441,6 +447,10 @@ private:
   local_worker_link_actor link_;
   node_monitor_actor monitor_;
   worker_node_actor worker_;
+  manager_contacts clients_;
+  cluster_link_impl cluster_;
+  std::shared_ptr<local_services> services_;
+  service_host_impl host_;
   std::vector<std::unique_ptr<node_part>> parts_;
 };
 
@@ -453,8 +463,7 @@ void await_signal(const sigset_t& signals) {
 
 } // namespace
 
-int run_node(const node_config& config, node_start start,
-             std::vector<task_kind> kinds) {
+int run_node(const node_config& config, node_start start, node_code code) {
   // Before any thread exists, so that all of them leave these to sigwait.
   sigset_t signals;
   sigemptyset(&signals);
@@ -465,20 +474,20 @@ int run_node(const node_config& config, node_start start,
   log::init(to_string(config.log.level), config.node.id);
   system_config cfg{config};
   caf::actor_system sys{cfg};
-  node parts{sys, config, std::move(start), std::move(kinds)};
-  auto code = parts.start();
-  if (!code) {
+  node parts{sys, config, std::move(start), std::move(code)};
+  auto end = parts.start();
+  if (!end) {
     await_signal(signals);
-    code = parts.failure();
+    end = parts.failure();
   }
-  if (*code == exit_code::gave_up)
-    std::_Exit(*code); // What is durable is durable; the rest is in doubt.
+  if (*end == exit_code::gave_up)
+    std::_Exit(*end); // What is durable is durable; the rest is in doubt.
   watchdog limit{config.keeper.stop_timeout, exit_code::gave_up};
   log::info("node {} stops", config.node.id);
   parts.stop();
   log::info("node {} has stopped", config.node.id);
   // Everything is durable, and the end of the actor system waits for peers.
-  std::_Exit(*code);
+  std::_Exit(*end);
 }
 
 } // namespace coppice

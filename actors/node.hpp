@@ -3,10 +3,13 @@
 
 #pragma once
 
+#include "actors/cluster_link.hpp"
+#include "actors/node_code.hpp"
+#include "actors/services/service_host.hpp"
 #include "actors/worker_link.hpp"
 #include "config/node_config.hpp"
 #include "runtime/error.hpp"
-#include "runtime/task/task_context.hpp"
+#include "runtime/service/local_services.hpp"
 
 #include <caf/error.hpp>
 #include <caf/fwd.hpp>
@@ -34,6 +37,13 @@ struct node_surroundings {
   manager_contacts managers;
   /// To be called if the part ends while the node runs: then the node ends.
   std::function<void(const caf::error&)> over;
+  /// Has requests answered by the cluster.
+  cluster_link_actor cluster{};
+  /// What runs here, and who runs it; nothing if this node runs no services.
+  std::shared_ptr<local_services> services{};
+  service_host_actor service_host{};
+  /// Knows which nodes are healthy.
+  local_state_monitor_actor monitor{};
 };
 
 /// Starts a part.
@@ -68,9 +78,7 @@ inline constexpr int gave_up = 70;
 /// Runs a node in this process until SIGTERM, or until a part of it gives up.
 /// Then the process ends with an `exit_code`.
 /// @param config As `load` checked it.
-/// @param kinds The functions that a worker runs besides the built-in kinds.
 /// @returns An `exit_code` if the node could not be started.
-int run_node(const node_config& config, node_start start,
-             std::vector<task_kind> kinds);
+int run_node(const node_config& config, node_start start, node_code code);
 
 } // namespace coppice

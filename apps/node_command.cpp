@@ -82,7 +82,7 @@ result<> check_listen(const node_config& config, const char* option,
 
 /// The node process: serves until its keeper stops it.
 int serve(const node_config& config, const node_environment& environment,
-          const std::vector<task_kind>& kinds) {
+          const node_code& code) {
   node_start start;
   start.incarnation = environment.incarnation;
   start.launcher_fd = environment.launcher;
@@ -94,7 +94,7 @@ int serve(const node_config& config, const node_environment& environment,
     start.parts.push_back([&config](node_surroundings here) {
       return start_gateway(config, std::move(here));
     });
-  return run_node(config, std::move(start), kinds);
+  return run_node(config, std::move(start), code);
 }
 
 void print_help() {
@@ -112,8 +112,7 @@ void print_help() {
 
 } // namespace
 
-int run_node_command(const std::vector<std::string>& args,
-                     std::vector<task_kind> kinds) {
+int run_node_command(const std::vector<std::string>& args, node_code code) {
   auto parsed = parse_node_arguments(args);
   if (!parsed)
     return complain(parsed.error());
@@ -140,7 +139,7 @@ int run_node_command(const std::vector<std::string>& args,
     if (auto usable = check_listen(x, "http.listen", x.http.listen); !usable)
       return complain(usable.error());
   return run_keeper(x, [&](const node_environment& environment) {
-    return serve(x, environment, kinds);
+    return serve(x, environment, code);
   });
 }
 

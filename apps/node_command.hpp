@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "runtime/task/task_context.hpp"
+#include "actors/node_code.hpp"
 
 #include <string>
 #include <vector>
@@ -13,9 +13,7 @@ namespace coppice {
 /// Runs `coppice node`: checks everything that can be checked before anything
 /// is touched, then becomes the keeper of the node.
 /// @param args What follows `coppice node`.
-/// @param kinds Functions that the worker runs besides the built-in kinds.
 /// @returns The exit code of the process.
-int run_node_command(const std::vector<std::string>& args,
-                     std::vector<task_kind> kinds);
+int run_node_command(const std::vector<std::string>& args, node_code code);
 
 } // namespace coppice

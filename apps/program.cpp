@@ -15,10 +15,10 @@
 
 namespace coppice {
 
-int run_program(int argc, char** argv, std::vector<task_kind> kinds) {
+int run_program(int argc, char** argv, node_code code) {
   std::string_view word = argc > 1 ? argv[1] : "";
   if (word == "node")
-    return run_node_command({argv + 2, argv + argc}, std::move(kinds));
+    return run_node_command({argv + 2, argv + argc}, std::move(code));
   if (word == "restore")
     return run_restore_command({argv + 2, argv + argc});
   if (word == "--version") {
@@ -30,11 +30,11 @@ int run_program(int argc, char** argv, std::vector<task_kind> kinds) {
     std::fputs(command_overview().c_str(), word.empty() ? stderr : stdout);
     return word.empty() ? 2 : 0;
   }
-  auto code = run_command(argc, argv);
+  auto end = run_command(argc, argv);
   // Not through the destructors of the actor system: they wait for a peer that
   // may hang.
   std::fflush(nullptr);
-  std::_Exit(code);
+  std::_Exit(end);
 }
 
 } // namespace coppice

@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "runtime/task/task_context.hpp"
+#include "actors/node_code.hpp"
 
 #include <vector>
 
@@ -11,10 +11,8 @@ namespace coppice {
 
 /// The whole program: `node` starts a node, every other command is a client of
 /// a running cluster.
-/// @param kinds The functions that workers of this program run besides the
-///              built-in kinds.
 /// @returns The exit code of the process: 0, 1 work failed, 2 usage, 3 no
 ///          cluster reached, 4 refused.
-int run_program(int argc, char** argv, std::vector<task_kind> kinds);
+int run_program(int argc, char** argv, node_code code);
 
 } // namespace coppice

@@ -36,7 +36,7 @@ node_app& node_app::task(std::string name, task_function run,
 }
 
 int node_app::run(int argc, char** argv) {
-  return run_program(argc, argv, std::move(kinds_));
+  return run_program(argc, argv, {std::move(kinds_), std::move(services_)});
 }
 
 } // namespace coppice

@@ -3,12 +3,15 @@
 
 #pragma once
 
+#include "runtime/service/native_service.hpp"
 #include "runtime/task/task_context.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// The public interface of libcoppice: a node that runs code of yours.
@@ -57,6 +60,16 @@ public:
   node_app& task(std::string name, task_function run,
                  const task_defaults& defaults = {});
 
+  /// Adds a class of native services, see `native_service`.
+  /// @tparam Service Derived from it; made without arguments.
+  /// @param name What `class`, or the name, of a service names: 1 to 64 bytes
+  ///             of `A-Za-z0-9._-`.
+  template <class Service>
+  node_app& service(std::string name) {
+    services_[std::move(name)] = [] { return std::make_unique<Service>(); };
+    return *this;
+  }
+
   /// Runs the command line: `node` starts a node, anything else is a client's
   /// command. Call it once, from `main`, before any thread is started.
   /// @returns The exit code of the process.
@@ -72,6 +85,8 @@ private:
   // -- member variables -------------------------------------------------------
 
   std::vector<task_kind> kinds_;
+
+  service_classes services_;
 };
 
 } // namespace coppice

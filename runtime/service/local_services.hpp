@@ -5,9 +5,11 @@
 
 #include "proto/service.pb.h"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -62,6 +64,10 @@ struct local_service {
   std::string health_path{};
   int64_t health_interval_ms = 1'000;
   int64_t request_timeout_ms = 30'000;
+  /// How many requests its process has: counted by who hands them to it, so
+  /// that it is not stopped in the midst of one.
+  std::shared_ptr<std::atomic<uint32_t>> in_flight
+    = std::make_shared<std::atomic<uint32_t>>(0);
 };
 
 /// What runs on this node: told by SERVICE_HOST, looked at by whoever takes
@@ -76,9 +82,12 @@ public:
     all_[who] = {std::move(x), false};
   }
 
-  void erase(const service_instance& who) {
+  /// Takes it out, unless another one has its place by now.
+  void erase(const service_instance& who, uint64_t epoch) {
     std::lock_guard guard{mutex_};
-    all_.erase(who);
+    auto found = all_.find(who);
+    if (found != all_.end() && found->second.what.epoch == epoch)
+      all_.erase(found);
   }
 
   /// Says whether a process is healthy. What is not known in that epoch is left
