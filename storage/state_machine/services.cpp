@@ -9,6 +9,7 @@
 
 #include <google/protobuf/util/message_differencer.h>
 
+#include <algorithm>
 #include <set>
 
 namespace coppice::state_machine {
@@ -68,6 +69,16 @@ void create(service_change& x) {
   x.write(std::move(row));
 }
 
+/// Returns whether what runs can go on with the other spec.
+bool is_scaled(proto::ServiceSpec x, const proto::ServiceSpec& y) {
+  x.set_instances(y.instances());
+  x.set_held(y.held());
+  x.set_hold_requests(y.hold_requests());
+  x.set_hold_bytes(y.hold_bytes());
+  x.set_hold_ms(y.hold_ms());
+  return is_same(x, y);
+}
+
 void apply_spec(service_change& x, std::optional<proto::ServiceRow> row) {
   auto& spec = x.command.applied();
   if (spec.name() != x.command.name())
@@ -86,8 +97,13 @@ void apply_spec(service_change& x, std::optional<proto::ServiceRow> row) {
     *x.outcome.mutable_row() = std::move(*row);
     return;
   }
+  auto before = row->revision();
+  row->set_revision(before + 1);
+  if (is_scaled(row->spec(), spec))
+    for (auto& place : *row->mutable_places())
+      if (place.revision() == before)
+        place.set_revision(row->revision());
   *row->mutable_spec() = spec;
-  row->set_revision(row->revision() + 1);
   x.write(std::move(*row));
 }
 
@@ -143,6 +159,8 @@ void place(service_change& x, proto::ServiceRow row) {
       x.head.set_version(x.head.version() + 1);
       to.set_epoch(x.head.version());
     }
+    to.set_revision(kept ? std::min(to.revision(), from->revision())
+                         : row.revision());
     auto stands = kept && to.status() == from->status();
     to.set_changed_ms(stands ? from->changed_ms() : x.ctx.now_ms);
   }
@@ -163,6 +181,8 @@ void erase(service_change& x, const proto::ServiceRow& row) {
 void apply_service(context ctx, const proto::ServiceCommand& command,
                    proto::ServiceOutcome& outcome) {
   service_change x{ctx, command, outcome, get_services_head(ctx.view)};
+  // Who follows the services is told version 1 as long as there is none.
+  x.head.set_version(std::max<uint64_t>(x.head.version(), 1));
   if (auto checked = check_service_name(command.name()); !checked)
     return set_error(*outcome.mutable_error(), checked.error().code,
                      checked.error().message);

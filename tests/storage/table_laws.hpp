@@ -39,8 +39,10 @@ public:
              "a row of a task that is not in that state");
       check_changes(now, entry);
       check_orphans(view, now);
-      check_services(view);
-      check_journals(view);
+      if (is_about_services(entry)) {
+        check_services(view);
+        check_journals(view);
+      }
       before_ = std::move(now);
       return 0;
     });
@@ -191,6 +193,12 @@ private:
                std::string{"no task for a row of "} + to_string(where));
       }
     }
+  }
+
+  static bool is_about_services(const proto::Entry& entry) {
+    return std::any_of(
+      entry.commands().begin(), entry.commands().end(),
+      [](auto& x) { return x.has_service() || x.has_journal(); });
   }
 
   void check_services(const table_view& view) {
