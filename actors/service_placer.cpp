@@ -45,22 +45,30 @@ result<> service_placer_state::init(service_placer_options xs,
     return read.as_failure();
   for (auto& x : nodes)
     planner->hosts.learn(x);
-  reload();
+  if (!reload())
+    return error{ec::corrupt_store, "the services cannot be read"};
   self->delayed_send(self, options.tick, atom::tick::value);
   schedule_review();
   return ok();
 }
 
 bool service_placer_state::reload() {
+  std::vector<proto::ServiceRow> found;
   auto read = store->read([&](const table_view& view, uint64_t) {
-    rows = get_services(view);
+    found = get_services(view);
     version = std::max<uint64_t>(get_services_head(view).version(), 1);
     shards = static_cast<uint32_t>(get_shards(view).size());
   });
-  if (!read)
+  if (!read) {
+    // Nodes stop what they are not told of: better not to lead than to guess.
     log::error("{} cannot read the services: {}", name,
                to_string(read.error()));
-  return read.has_value();
+    on_exit();
+    self->quit(caf::make_error(caf::sec::runtime_error));
+    return false;
+  }
+  rows = std::move(found);
+  return true;
 }
 
 void service_placer_state::add_configured() {
@@ -104,6 +112,16 @@ void service_placer_state::on_tick() {
   auto is_due = [&](auto& x) { return x.until <= now(); };
   if (std::any_of(polls.begin(), polls.end(), is_due))
     schedule_dispatch();
+}
+
+void service_placer_state::on_exit() {
+  auto gone = refusal(ec::not_leader, "this manager does not lead the cluster "
+                                      "group any more; ask again");
+  for (auto& x : std::exchange(polls, {}))
+    x.answer.deliver(gone);
+  for (auto& x : std::exchange(changes, {}))
+    if (x.answer.pending())
+      x.answer.deliver(gone);
 }
 
 // -- polls --------------------------------------------------------------------
@@ -254,7 +272,8 @@ void service_placer_state::begin_change() {
         else
           *reply.mutable_service()->mutable_service()
             = std::move(*said.mutable_row());
-        reload();
+        if (!reload())
+          reply = refusal(ec::not_leader, "this manager ends; ask again");
         answer(std::move(reply));
         schedule_dispatch();
         schedule_review();
@@ -387,6 +406,10 @@ service_placer(service_placer_impl::stateful_pointer<service_placer_state> self,
     self->quit(caf::make_error(caf::sec::runtime_error));
     return service_placer_impl::behavior_type::make_empty_behavior();
   }
+  self->set_exit_handler([self](caf::exit_msg& x) {
+    self->state.on_exit();
+    self->quit(x.reason);
+  });
   return {
     [self](proto::Request& x) { return self->state.on_request(x); },
     [self](const node_news& x) { self->state.on_nodes(x); },

@@ -92,6 +92,9 @@ struct service_placer_state {
 
   void on_tick();
 
+  /// This manager does not lead any more: who waits is to look for another one.
+  void on_exit();
+
   // -- parts of the handlers --------------------------------------------------
 
   caf::result<proto::Reply> poll(const proto::ServicesRequest& x);
@@ -99,7 +102,7 @@ struct service_placer_state {
   caf::result<proto::Reply> change(proto::ServiceRequest x);
 
   /// Reads the services again, after they may have changed.
-  /// @returns whether they could be read.
+  /// @returns whether they could be read; otherwise this actor ends.
   bool reload();
 
   void schedule_dispatch();

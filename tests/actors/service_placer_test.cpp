@@ -102,6 +102,17 @@ CAF_TEST(nobody who may not lead any more answers) {
   CAF_CHECK(poll_it.has_error());
 }
 
+CAF_TEST(who waits is told when the lead is lost) {
+  proto::Request x;
+  x.mutable_services()->set_known(services().version());
+  x.mutable_services()->set_wait_ms(10'000);
+  auto open = request<proto::Reply>(front, x);
+  CAF_CHECK(!open->value);
+  self->send_exit(placer, caf::exit_reason::user_shutdown);
+  consume_messages();
+  CAF_CHECK(is(need(open), ec::not_leader));
+}
+
 CAF_TEST(what a node had that is down is given to another one) {
   place_on_a();
   CAF_CHECK_EQUAL(place().node(), std::string{"a"});
