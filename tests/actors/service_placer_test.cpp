@@ -115,8 +115,9 @@ CAF_TEST(who waits is told when the lead is lost) {
 
 CAF_TEST(what a node had that is down is given to another one) {
   place_on_a();
-  CAF_CHECK_EQUAL(place().node(), std::string{"a"});
-  auto epoch = place().epoch();
+  auto before = place();
+  CAF_CHECK_EQUAL(before.node(), "a");
+  auto epoch = before.epoch();
   tell("a", 1, node_state::down);
   auto now = place();
   CAF_CHECK_EQUAL(now.node(), "b");
