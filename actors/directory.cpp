@@ -241,6 +241,8 @@ void directory_state::ask_here(const lead_info& to, proto::Request x,
       return deliver(to.replicator, std::move(x), std::move(f));
     case proto::Request::kSubmit:
       return deliver(to.scheduler, std::move(x), std::move(f));
+    case proto::Request::kJournal:
+      return deliver(to.journals, std::move(x), std::move(f));
     case proto::Request::kCancel:
     case proto::Request::kRetry:
       return deliver(to.tracker, std::move(x), std::move(f));

@@ -122,6 +122,10 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
       return deliver(to.replicator, std::move(x), std::move(f));
     case proto::Request::kBind:
       return bind(to, x.bind(), std::move(f));
+    // It proves the lead itself where that is needed.
+    case proto::Request::kServices:
+    case proto::Request::kService:
+      return deliver(to.placer, std::move(x), std::move(f));
     case proto::Request::kNodes:
     case proto::Request::kProducts:
     case proto::Request::kEvents:

@@ -81,7 +81,11 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
     case proto::Request::kDrain:
     case proto::Request::kForgetNode:
     case proto::Request::kEvents:
+    case proto::Request::kServices:
+    case proto::Request::kService:
       return ask(cluster_group, std::move(x), f);
+    case proto::Request::kJournal:
+      return ask(shard_group(x.journal().shard()), std::move(x), f);
     case proto::Request::kShards: {
       auto reply = options.is_manager ? shards() : not_leader(cluster_group);
       return f(reply);

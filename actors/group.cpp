@@ -125,12 +125,19 @@ void group_state::begin_to_lead() {
                                   : self->spawn<caf::linked>(information_centre,
                                                              options.observe,
                                                              store, replicator);
+    lead.placer
+      = self->spawn<caf::linked>(service_placer, options.place, store,
+                                 replicator, api_actor{contacts.directory});
+    if (contacts.monitor)
+      self->send(contacts.monitor, caf::actor_cast<node_listener>(lead.placer));
     return;
   }
   lead.tracker
     = self->spawn<caf::linked>(task_tracker, options.follow, store, replicator);
   lead.scheduler = self->spawn<caf::linked>(job_scheduler, options.accept,
                                             store, replicator, lead.tracker);
+  lead.journals
+    = self->spawn<caf::linked>(service_store, lead.group, store, replicator);
   if (facts)
     self->send(lead.tracker, *facts);
   if (!contacts.monitor)
@@ -148,6 +155,8 @@ void group_state::cease_to_lead() {
   lead.scheduler = nullptr;
   lead.tracker = nullptr;
   lead.centre = nullptr;
+  lead.journals = nullptr;
+  lead.placer = nullptr;
   // They are told that what is under way failed, and pass that on.
   retired.emplace(++retirements, std::move(former));
   self->delayed_send(self, options.grace, atom::retire::value, retirements);
@@ -162,9 +171,11 @@ void group_state::on_retire(uint64_t number) {
 void group_state::on_exit(const caf::exit_msg& x) {
   if (x.reason == superseded())
     return; // See on_down.
-  auto is_child = (lead.tracker && x.source == lead.tracker.address())
-                  || (lead.scheduler && x.source == lead.scheduler.address())
-                  || (lead.centre && x.source == lead.centre.address());
+  auto came_from
+    = [&](auto& child) { return child && x.source == child.address(); };
+  auto is_child = came_from(lead.tracker) || came_from(lead.scheduler)
+                  || came_from(lead.centre) || came_from(lead.journals)
+                  || came_from(lead.placer);
   if (!replicator || x.source == replicator.address()
       || (is_child && !stopping)) {
     self->quit(x.reason); // Takes all others along.
@@ -216,6 +227,8 @@ void group_state::stop(const lead_info& x, const caf::error& why) {
   end(x.scheduler);
   end(x.tracker);
   end(x.centre);
+  end(x.journals);
+  end(x.placer);
 }
 
 // -- group --------------------------------------------------------------------

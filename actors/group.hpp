@@ -7,6 +7,8 @@
 #include "actors/job_scheduler.hpp"
 #include "actors/local_messages.hpp"
 #include "actors/peer_links.hpp"
+#include "actors/service_placer.hpp"
+#include "actors/service_store.hpp"
 #include "actors/state_replicator.hpp"
 #include "actors/task_tracker.hpp"
 
@@ -37,6 +39,7 @@ struct group_options {
   job_scheduler_options accept;
   task_tracker_options follow;
   information_centre_options observe;
+  service_placer_options place;
   /// How long the children of a former leader live on: to answer those that
   /// they have heard.
   std::chrono::milliseconds grace{200};
@@ -52,8 +55,8 @@ using group_observer
 
 /// Whom the GROUP speaks to.
 struct group_contacts {
-  /// Told who answers for the group.
-  caf::typed_actor<caf::reacts_to<lead_info>> directory;
+  /// Told who answers for the group, and asked for what is elsewhere.
+  local_directory_actor directory;
   /// Invalid if this is the only manager.
   peer_links_actor links;
   /// Invalid in tests.

@@ -242,6 +242,19 @@ using local_state_monitor_actor = state_monitor_actor::extend<
   // Lists the nodes, as far as this one knows them.
   caf::replies_to<proto::Request>::with<proto::Reply>>;
 
+/// The SERVICE_STORE: the journals of services, in the leader of a shard.
+using service_store_actor = caf::typed_actor<
+  // Of owners. A change is durable once answered; the answer has no head when a
+  // journal that is dropped is no more.
+  caf::replies_to<proto::Request>::with<proto::Reply>>;
+
+/// The SERVICE_PLACER: which services there are, and where, in the leader of
+/// the cluster group.
+using service_placer_actor = caf::typed_actor<
+  // Services (a long poll), and changes, which are durable once answered.
+  caf::replies_to<proto::Request>::with<proto::Reply>,
+  caf::reacts_to<node_news>>;
+
 /// From GROUP to the DIRECTORY: who answers for the group. While this manager
 /// does not lead only the replicator is valid, if that.
 struct lead_info {
@@ -258,6 +271,10 @@ struct lead_info {
   uint64_t term = 0;
   /// This manager leads the group.
   bool leads = false;
+  /// Only of a shard.
+  service_store_actor journals{};
+  /// Only of the cluster group.
+  service_placer_actor placer{};
 };
 
 /// From PEER_LINKS to the DIRECTORY: the other manager that leads a group.

@@ -194,6 +194,8 @@ private:
     group_options x;
     x.replicate = replication(member);
     x.follow.lease = config_.lease.duration;
+    x.place.hosts = host_limits(config_.lease.duration);
+    x.place.configured = config_.services;
     x.follow.stop_grace = config_.task.term_grace + std::chrono::seconds{5};
     x.follow.history.keep = config_.ended_kept();
     x.accept.max_payload_bytes = config_.task.max_payload_bytes;

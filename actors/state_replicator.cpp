@@ -21,7 +21,8 @@ constexpr auto disk_check_interval = std::chrono::seconds{1};
 
 /// Returns whether *x* adds to what is kept.
 bool grows(const proto::Command& x) {
-  return x.has_submit() || x.has_checkpoint();
+  return x.has_submit() || x.has_checkpoint() || x.journal().has_append()
+         || x.journal().has_snapshot();
 }
 
 proto::Outcome refused(const error& why) {

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "proto/service.pb.h"
 #include "runtime/health/quarantine.hpp"
 
 #include <chrono>
@@ -227,6 +228,9 @@ struct node_config {
   worker_section worker;
   net_section net;
   keeper_section keeper;
+  /// Of the sections `[service.NAME]`. A manager makes those that do not exist
+  /// when it begins to lead, and changes none.
+  std::vector<proto::ServiceSpec> services;
 
   /// What `where` returns, of the options that were set.
   std::map<std::string, std::string, std::less<>> origins;

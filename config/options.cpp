@@ -4,6 +4,7 @@
 #include "config/options.hpp"
 
 #include "config/option_table.hpp"
+#include "config/service_sections.hpp"
 #include "config/values.hpp"
 #include "runtime/spelling.hpp"
 
@@ -96,6 +97,20 @@ result<> apply_all(node_config& config, const std::vector<setting>& xs) {
       return done;
   }
   return ok();
+}
+
+/// Takes the services apart from the options.
+result<> apply_file(node_config& config, std::vector<setting> xs) {
+  auto own = std::stable_partition(xs.begin(), xs.end(),
+                                   [](auto& x) { return !is_of_service(x); });
+  auto services = parse_services({own, xs.end()});
+  if (!services)
+    return services.error();
+  config.services = std::move(services.value());
+  if (own != xs.end())
+    config.origins["service"] = own->origin;
+  xs.erase(own, xs.end());
+  return apply_all(config, xs);
 }
 
 // -- contradictions -----------------------------------------------------------
@@ -263,6 +278,10 @@ result<> validate(const node_config& x) {
                       " loopback address, such as 127.0.0.1");
   if (auto done = check_managers(x); !done)
     return done;
+  if (!x.services.empty() && !x.node.roles.manager)
+    return refuse(x.where("service"),
+                  "only managers make services; write it into their config"
+                  " file, or use 'coppice service apply'");
   return check_durations(x);
 }
 
@@ -279,7 +298,7 @@ result<node_config> load(const std::filesystem::path& file,
     auto settings = parse_settings(text.value(), file.string());
     if (!settings)
       return settings.error();
-    if (auto done = apply_all(config, settings.value()); !done)
+    if (auto done = apply_file(config, settings.value()); !done)
       return done.error();
   }
   if (auto done = apply_all(config, overrides); !done)

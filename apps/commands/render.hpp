@@ -69,6 +69,13 @@ std::string render_managers(const proto::ManagersReply& x);
 /// Renders the table of `coppice nodes`.
 std::string render_nodes(const proto::NodesReply& xs, unix_ms now);
 
+/// Renders the table of `coppice service list`.
+std::string render_services(const std::vector<proto::ServiceRow>& xs,
+                            unix_ms now);
+
+/// Renders all that is known of a service.
+std::string render_service(const proto::ServiceRow& row, unix_ms now);
+
 /// Says of a node that is drained what becomes of its attempts.
 std::string drain_note(const proto::Node& x, unix_ms now);
 

@@ -16,6 +16,7 @@ const std::vector<route>& routes() {
     std::vector<route> xs;
     add_task_routes(xs);
     add_node_routes(xs);
+    add_service_routes(xs);
     add_gateway_routes(xs);
     return xs;
   }();

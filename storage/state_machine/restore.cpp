@@ -5,6 +5,7 @@
 
 #include "runtime/task/kind_table.hpp"
 #include "storage/node_list_rows.hpp"
+#include "storage/service_tables.hpp"
 #include "storage/state_machine/commands.hpp"
 
 #include <algorithm>
@@ -23,6 +24,13 @@ constexpr uint32_t attempt_step = 1'000'000;
 constexpr int64_t max_attempt
   = std::numeric_limits<uint32_t>::max() - attempt_step;
 
+/// How far the epochs of services are raised beyond the time of the restore,
+/// for the clock may have gone back.
+constexpr uint64_t service_epoch_step = 1'000'000'000;
+
+constexpr auto max_journal_epoch
+  = std::numeric_limits<uint64_t>::max() - service_epoch_step;
+
 /// Ends everything that was leased: with a reason of its own, and without
 /// counting as a try.
 void end_leases(context ctx, restore_counts& counts) {
@@ -39,6 +47,42 @@ void end_leases(context ctx, restore_counts& counts) {
     proto::FinishOutcome::Item ignored;
     end_attempt(ctx, x.id, *row, item, node ? node->name() : "", ignored);
     ++counts.interrupted;
+  }
+}
+
+/// Gives every place of a service a new epoch, and every journal one that is
+/// above all that were given: who had them is refused. Where an exclusive one
+/// may still run it stays, so that it is not given to another node too early.
+void raise_epochs(context ctx, int64_t now_ms) {
+  auto micros = static_cast<uint64_t>(std::max<int64_t>(now_ms, 0)) * 1'000;
+  auto head = get_services_head(ctx.view);
+  auto rows = get_services(ctx.view);
+  if (head.version() != 0)
+    head.set_version(std::max(head.version(), micros) + service_epoch_step);
+  for (auto& row : rows) {
+    for (auto& place : *row.mutable_places()) {
+      head.set_version(head.version() + 1);
+      place.set_epoch(head.version());
+      place.set_status(place.status() == proto::SERVICE_LEAVING
+                         ? proto::SERVICE_LEAVING
+                         : proto::SERVICE_PLACED);
+      place.set_changed_ms(ctx.now_ms);
+      place.clear_address();
+    }
+    head.set_version(head.version() + 1);
+    row.set_changed(head.version());
+    put_service(ctx.view, row);
+  }
+  if (head.version() != 0)
+    put_services_head(ctx.view, head);
+  // Below every epoch that the cluster group gives from now on: its backup is
+  // the last one, so its version is not below the epoch of any journal.
+  for (auto& [service, journal] : get_journals(ctx.view)) {
+    if (journal.epoch() > max_journal_epoch)
+      continue; // It is being dropped.
+    journal.set_epoch(std::max(journal.epoch(), micros)
+                      + service_epoch_step / 2);
+    put_journal(ctx.view, service, journal);
   }
 }
 
@@ -127,6 +171,7 @@ void restoration::begin(table_view& view) {
     x.add_founders(terms_.member);
     put_shard(view, x);
   }
+  raise_epochs({view, now_ms}, terms_.now_ms);
   end_leases({view, now_ms}, counts_);
 }
 

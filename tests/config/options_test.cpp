@@ -228,4 +228,19 @@ CAF_TEST(every default is accepted by its own option) {
   CAF_CHECK_EQUAL(error_of(text), "none");
 }
 
+CAF_TEST(services are for managers) {
+  auto text = minimal + "[service.web]\ncommand = /bin/web\n";
+  auto loaded = load_text(text);
+  CAF_REQUIRE(loaded);
+  CAF_REQUIRE_EQUAL(loaded.value().services.size(), 1u);
+  CAF_CHECK_EQUAL(loaded.value().services[0].name(), "web");
+  CAF_CHECK_EQUAL(error_of(text + "instances = 0\n").substr(0, 36),
+                  "test.conf:5: service.web.instances: ");
+  auto worker = error_of(minimal
+                         + "node.roles = worker\n"
+                           "worker.managers = localhost:1\n"
+                           "service.web.command = /bin/web\n");
+  CAF_CHECK_EQUAL(worker.substr(0, 34), "test.conf:5: service.web.command: ");
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "storage/service_tables.hpp"
 #include "tests/storage/machine.hpp"
 
 #include <cstdint>
@@ -72,7 +73,7 @@ private:
   }
 
   void fill(proto::Command& x) {
-    switch (below(11)) {
+    switch (below(14)) {
       case 0:
         return fill(*x.mutable_register_());
       case 1:
@@ -96,6 +97,15 @@ private:
         return fill(*x.mutable_checkpoint());
       case 9:
         return fill(*x.mutable_forget());
+      case 10:
+        if (below(3) == 0)
+          x.mutable_shard()->add_founders(1); // Services need one.
+        else
+          fill(*x.mutable_service());
+        return;
+      case 11:
+      case 12:
+        return fill(*x.mutable_journal());
       default:
         return; // A command from a newer peer.
     }
@@ -182,6 +192,98 @@ private:
     // entry that ends it.
     auto keep = static_cast<int64_t>(below(40'000)) - 1'000;
     x.set_keep_ms(keep == 0 ? 1 : keep);
+  }
+
+  void fill(proto::ServiceCommand& x) {
+    auto name = below(2) ? "web" : "counter";
+    auto row = peek_.read(
+      [&](const table_view& view) { return get_service(view, name); });
+    x.set_name(name);
+    if (row && below(4))
+      x.set_based_on(about(static_cast<uint32_t>(row->changed())));
+    switch (below(8)) {
+      case 0:
+        x.set_removed(true);
+        return;
+      case 1:
+        x.set_erased(true);
+        return;
+      case 2:
+      case 3:
+      case 4:
+        return fill_places(*x.mutable_placed(), row);
+      default: {
+        auto& spec = *x.mutable_applied();
+        spec.set_name(below(9) ? name : "another");
+        spec.set_form(proto::PROCESS_SERVICE);
+        spec.add_command("run");
+        spec.set_instances(below(4));
+        (*spec.mutable_environment())["X"] = "1";
+      }
+    }
+  }
+
+  void fill_places(proto::ServiceCommand::Places& to,
+                   const std::optional<proto::ServiceRow>& row) {
+    if (row)
+      *to.mutable_places() = row->places();
+    for (auto& place : *to.mutable_places()) {
+      place.set_status(static_cast<proto::ServiceStatus>(below(7)));
+      if (below(3) == 0) {
+        place.set_node(node());
+        place.set_epoch(below(6) ? 0 : 1 + below(9));
+      }
+    }
+    if (to.places_size() > 0 && below(4) == 0)
+      to.mutable_places()->RemoveLast();
+    if (below(3) == 0)
+      return;
+    auto& place = *to.add_places();
+    place.set_instance(below(3));
+    place.set_node(node());
+    place.set_incarnation(1 + below(3));
+  }
+
+  void fill(proto::JournalCommand& x) {
+    x.set_service(below(20) ? 1 + below(2) : 0);
+    auto head = peek_.read([&](const table_view& view) {
+      return get_journal(view, x.service()).value_or(proto::JournalHead{});
+    });
+    x.set_epoch(about(static_cast<uint32_t>(head.epoch())));
+    auto last = static_cast<uint32_t>(head.last());
+    switch (below(9)) {
+      case 0:
+        x.set_epoch(x.epoch() + below(3));
+        x.set_take(true);
+        return;
+      case 1:
+        if (below(5) == 0)
+          x.set_drop(true);
+        return;
+      case 2:
+      case 3: {
+        auto& to = *x.mutable_snapshot();
+        to.set_through(head.snapshot() + below(last + 2));
+        to.set_chunk(below(3));
+        to.set_data("c");
+        to.set_last(below(2) == 0);
+        to.set_size(to.chunk() + 1);
+        return;
+      }
+      default: {
+        auto& to = *x.mutable_append();
+        to.set_dedupe_window_ms(below(3) ? 5'000 : below(20'000));
+        auto sequence = about(last + 1);
+        for (auto n = below(4); n > 0; --n) {
+          auto& item = *to.add_items();
+          item.set_sequence(sequence++);
+          item.set_id("r" + std::to_string(below(50)));
+          item.set_reply("done");
+          for (auto k = below(3); k > 0; --k)
+            item.add_events(std::string(below(4), 'e'));
+        }
+      }
+    }
   }
 
   std::minstd_rand rng_;

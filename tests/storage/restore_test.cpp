@@ -5,6 +5,7 @@
 #include "storage/consensus/membership.hpp"
 #include "storage/consensus/replica.hpp"
 #include "storage/lmdb_log_store.hpp"
+#include "storage/service_tables.hpp"
 #include "storage/tables_transfer.hpp"
 #include "tests/storage/machine.hpp"
 
@@ -311,6 +312,48 @@ CAF_TEST(many tasks are restored in several steps) {
     auto number = next_number(*after, id);
     CAF_CHECK(number > 1'000'000);
     CAF_CHECK(after->queued(id));
+  }
+}
+
+CAF_TEST(owners of before a restore are refused and those after it are not ) {
+  auto run = [](machine& x, proto::ServiceCommand what) {
+    what.set_name("a");
+    proto::Command command;
+    *command.mutable_service() = std::move(what);
+    return x.run(command).service();
+  };
+  auto journal = [](machine& x, uint64_t epoch) {
+    proto::Command command;
+    command.mutable_journal()->set_service(1);
+    command.mutable_journal()->set_epoch(epoch);
+    command.mutable_journal()->set_take(true);
+    return x.run(command).journal();
+  };
+  proto::Command shard;
+  shard.mutable_shard()->add_founders(1);
+  before.run(shard);
+  proto::ServiceCommand apply;
+  apply.mutable_applied()->set_name("a");
+  apply.mutable_applied()->set_form(proto::NATIVE_SERVICE);
+  auto row = run(before, apply).row();
+  proto::ServiceCommand place;
+  place.set_based_on(row.changed());
+  place.mutable_placed()->add_places()->set_node("n1");
+  row = run(before, place).row();
+  auto epoch = row.places(0).epoch();
+  CAF_CHECK(!journal(before, epoch).has_error());
+  back_up();
+  // Also where the clock has gone back.
+  for (auto seconds : {60, -600'000}) {
+    auto after = restored(seconds);
+    auto now = after->read(
+      [](const table_view& view) { return *get_service(view, "a"); });
+    CAF_CHECK_EQUAL(now.places(0).node(), "n1");
+    CAF_CHECK_EQUAL(now.places(0).status(), proto::SERVICE_PLACED);
+    // Whatever was given after the backup.
+    CAF_CHECK(journal(*after, epoch).has_error());
+    CAF_CHECK(journal(*after, epoch + 1'000).has_error());
+    CAF_CHECK(!journal(*after, now.places(0).epoch()).has_error());
   }
 }
 

@@ -4,8 +4,10 @@
 #pragma once
 
 #include "runtime/key_codec.hpp"
+#include "storage/service_tables.hpp"
 #include "tests/storage/machine.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -37,6 +39,10 @@ public:
              "a row of a task that is not in that state");
       check_changes(now, entry);
       check_orphans(view, now);
+      if (is_about_services(entry)) {
+        check_services(view);
+        check_journals(view);
+      }
       before_ = std::move(now);
       return 0;
     });
@@ -189,6 +195,85 @@ private:
     }
   }
 
+  static bool is_about_services(const proto::Entry& entry) {
+    return std::any_of(
+      entry.commands().begin(), entry.commands().end(),
+      [](auto& x) { return x.has_service() || x.has_journal(); });
+  }
+
+  void check_services(const table_view& view) {
+    auto version = get_services_head(view).version();
+    demand(version >= services_version_, "services go forward");
+    for (auto& row : get_services(view)) {
+      demand(row.number() > 0 && row.changed() <= version, "a known service");
+      std::set<uint32_t> instances;
+      for (auto& x : row.places()) {
+        demand(instances.insert(x.instance()).second, "one place an instance");
+        std::string where = row.spec().name() + '/'
+                            + std::to_string(x.instance()) + '/' + x.node()
+                            + '/' + std::to_string(x.incarnation());
+        auto known = epochs_.emplace(x.epoch(), where).first;
+        demand(known->second == where, "an epoch is of one place");
+        demand(x.epoch() > 0 && x.epoch() <= version, "an epoch was given");
+      }
+    }
+    services_version_ = version;
+  }
+
+  static void check_journals(const table_view& view) {
+    std::map<uint32_t, proto::JournalHead> heads;
+    for (auto& [service, head] : get_journals(view)) {
+      heads.emplace(service, head);
+      check_journal(view, service, head);
+    }
+    for (auto where : {table::journal_event, table::journal_reply,
+                       table::journal_id, table::journal_chunk}) {
+      table_cursor cursor{view, where};
+      for (auto row = cursor.seek({}); row; row = cursor.next())
+        demand(heads.count(read_big_endian<uint32_t>(row->first, 0)) > 0,
+               std::string{"no journal for a row of "} + to_string(where));
+    }
+  }
+
+  static void check_journal(const table_view& view, uint32_t service,
+                            const proto::JournalHead& head) {
+    auto next = head.snapshot();
+    uint64_t bytes = 0;
+    for_each_journal_event(view, service, next, [&](auto& x) {
+      demand(x.sequence() == ++next, "events have no gap");
+      for (auto& event : x.events())
+        bytes += event.size();
+      return true;
+    });
+    demand(next == head.last(), "the last event");
+    demand(bytes == head.event_bytes(), "the bytes of the events");
+    auto first = head.last() + 1;
+    std::map<std::string, uint64_t> ids;
+    for_each_journal_reply(view, service, 0, [&](auto& x) {
+      first = std::min(first, x.sequence());
+      auto named = find_journal_id(view, service, x.id());
+      demand(named && *named >= x.sequence(), "a reply has its id");
+      ids[x.id()] = x.sequence();
+      return true;
+    });
+    demand(first >= head.first_reply(), "no reply before the first");
+    size_t named = 0;
+    std::string prefix;
+    append_big_endian(prefix, service);
+    table_cursor cursor{view, table::journal_id};
+    for (auto row = cursor.seek(prefix); row && row->first.starts_with(prefix);
+         row = cursor.next(), ++named) {
+      auto known = ids.find(std::string{row->first.substr(prefix.size())});
+      demand(known != ids.end()
+               && known->second == read_big_endian<uint64_t>(row->second, 0),
+             "an id names its last item");
+    }
+    demand(named == ids.size(), "each id is there once");
+    for (uint32_t i = 0; i < head.chunks(); ++i)
+      demand(get_journal_chunk(view, {service, head.snapshot(), i}).has_value(),
+             "a snapshot is whole");
+  }
+
   /// Takes note of the keys that went with their tasks.
   void forget_keys(const proto::ForgetCommand& command) {
     for (auto& id : command.ids())
@@ -238,6 +323,9 @@ private:
   /// What the last entry removed.
   std::set<task_id> gone_;
   int64_t time_ms_ = 0;
+  uint64_t services_version_ = 0;
+  /// What each epoch of a service was given to.
+  std::map<uint64_t, std::string> epochs_;
 };
 
 } // namespace coppice::test

@@ -225,6 +225,21 @@ CAF_TEST(one node or product is found or not ) {
   CAF_CHECK_EQUAL(gone.status, 404u);
 }
 
+CAF_TEST(a service is shown without its environment) {
+  proto::Reply reply;
+  auto& row = *reply.mutable_services()->add_services();
+  row.mutable_spec()->set_name("web");
+  (*row.mutable_spec()->mutable_environment())["PASSWORD"] = "secret";
+  for (auto path : {"/v1/services", "/v1/services/web"}) {
+    auto x = answer(make("GET", path), reply);
+    CAF_CHECK_EQUAL(x.status, 200u);
+    CAF_CHECK(x.body.find("web") != std::string::npos);
+    CAF_CHECK(x.body.find("secret") == std::string::npos);
+  }
+  auto gone = answer(make("GET", "/v1/services/other"), reply);
+  CAF_CHECK_EQUAL(gone.status, 404u);
+}
+
 CAF_TEST(ready is who knows a leader of every group) {
   auto request = make("GET", "/readyz");
   proto::Reply reply;

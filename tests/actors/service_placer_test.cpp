@@ -1,0 +1,237 @@
+// SPDX-FileCopyrightText: 2026 The Coppice contributors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/service_placer.hpp"
+
+#include "tests/actors/service_fixture.hpp"
+
+using namespace coppice;
+using namespace coppice::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct fixture : service_fixture {
+  fixture() {
+    start_services();
+  }
+
+  /// Two nodes, and service x on the first one.
+  void place_on_a(bool exclusive = false) {
+    tell("a", 1);
+    poll("a");
+    auto spec = spec_of("x");
+    spec.set_exclusive(exclusive);
+    apply(spec);
+    poll("a");
+    tell("b", 1);
+    poll("b");
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(service_placer_tests, fixture)
+
+CAF_TEST(a service is given to a node that asks and becomes ready) {
+  tell("a", 1);
+  poll("a");
+  auto said = apply(spec_of("x"));
+  CAF_CHECK_EQUAL(said.service().service().number(), 1u);
+  auto told = poll("a");
+  CAF_CHECK(told.lease_ms() > 0);
+  auto now = place();
+  CAF_CHECK_EQUAL(now.node(), "a");
+  CAF_CHECK_EQUAL(now.status(), proto::SERVICE_READY);
+  CAF_CHECK_EQUAL(now.address(), "a:80");
+}
+
+CAF_TEST(a poll is answered when something changes) {
+  auto known = services().version();
+  CAF_CHECK(known > 0);
+  proto::Request x;
+  x.mutable_services()->set_known(known);
+  x.mutable_services()->set_wait_ms(10'000);
+  auto open = request<proto::Reply>(front, x);
+  pass(1s);
+  CAF_CHECK(!open->value);
+  apply(spec_of("x"));
+  auto reply = need(open).services();
+  CAF_CHECK(reply.version() > known);
+  CAF_CHECK_EQUAL(reply.services_size(), 1);
+}
+
+CAF_TEST(a poll is answered when its time is over) {
+  apply(spec_of("x"));
+  proto::Request x;
+  x.mutable_services()->set_known(services().version());
+  x.mutable_services()->set_wait_ms(3'000);
+  // Without nodes it says so once, after the time that they get.
+  pass(10s);
+  x.mutable_services()->set_known(services().version());
+  auto open = request<proto::Reply>(front, x);
+  pass(2'500ms);
+  CAF_CHECK(!open->value);
+  pass(1s);
+  auto reply = need(open).services();
+  CAF_CHECK_EQUAL(reply.version(), x.services().known());
+  CAF_CHECK_EQUAL(reply.services_size(), 0);
+}
+
+CAF_TEST(a node is answered well before its lease is over) {
+  tell("a", 1);
+  auto known = services().version();
+  auto open = request<proto::Reply>(front, poll_of("a", known, 10'000));
+  pass(placer_options.hosts.lease / 4 + 500ms);
+  CAF_CHECK(open->value.has_value());
+}
+
+CAF_TEST(nobody who may not lead any more answers) {
+  place_on_a();
+  cluster_disk->broken = true;
+  // This one is alone, and needs no disk to know that it leads: a change does.
+  proto::Request x;
+  *x.mutable_service()->mutable_apply() = spec_of("y");
+  auto open = request<proto::Reply>(front, x);
+  pass(1s);
+  CAF_CHECK(!open->value);
+  end(cluster);
+  consume_messages();
+  CAF_CHECK(is(need(open), ec::deadline_exceeded));
+  auto poll_it = ask(poll_of("a"));
+  CAF_CHECK(poll_it.has_error());
+}
+
+CAF_TEST(who waits is told when the lead is lost) {
+  proto::Request x;
+  x.mutable_services()->set_known(services().version());
+  x.mutable_services()->set_wait_ms(10'000);
+  auto open = request<proto::Reply>(front, x);
+  CAF_CHECK(!open->value);
+  self->send_exit(placer, caf::exit_reason::user_shutdown);
+  consume_messages();
+  CAF_CHECK(is(need(open), ec::not_leader));
+}
+
+CAF_TEST(what a node had that is down is given to another one) {
+  place_on_a();
+  auto before = place();
+  CAF_CHECK_EQUAL(before.node(), "a");
+  auto epoch = before.epoch();
+  tell("a", 1, node_state::down);
+  auto now = place();
+  CAF_CHECK_EQUAL(now.node(), "b");
+  CAF_CHECK(now.epoch() > epoch);
+}
+
+CAF_TEST(an exclusive service waits until the lease is over) {
+  place_on_a(true);
+  tell("a", 1, node_state::down);
+  pass_asking(placer_options.hosts.lease - 1s, {"b"});
+  auto before = place();
+  CAF_CHECK_EQUAL(before.node(), "a");
+  pass_asking(2s, {"b"});
+  auto after = place();
+  CAF_CHECK_EQUAL(after.node(), "b");
+}
+
+CAF_TEST(a new leader goes on where the one before ended) {
+  place_on_a();
+  auto before = services();
+  lead();
+  pass(1s);
+  tell("a", 1);
+  tell("b", 1);
+  poll("a");
+  poll("b");
+  pass(1s);
+  CAF_CHECK(services() == before);
+  tell("a", 1, node_state::down);
+  auto now = place();
+  CAF_CHECK_EQUAL(now.node(), "b");
+}
+
+CAF_TEST(a service that is moved is stopped first) {
+  place_on_a();
+  proto::Request x;
+  x.mutable_service()->set_move("x");
+  CAF_CHECK(!ask(x).has_error());
+  pass(300ms);
+  auto leaving = place();
+  CAF_CHECK_EQUAL(leaving.node(), "a");
+  CAF_CHECK_EQUAL(leaving.status(), proto::SERVICE_LEAVING);
+  poll("b");
+  poll("a", proto::SERVICE_STOPPED);
+  auto moved = place();
+  CAF_CHECK_EQUAL(moved.node(), "b");
+}
+
+CAF_TEST(a removed service goes with its journal) {
+  place_on_a();
+  take(place().epoch());
+  journal(append_of(place().epoch(), 1));
+  proto::Request x;
+  x.mutable_service()->set_remove("x");
+  CAF_CHECK(ask(x).service().service().removed());
+  CAF_CHECK_EQUAL(place().status(), proto::SERVICE_LEAVING);
+  auto again = apply(spec_of("x"));
+  CAF_CHECK(is(again, ec::conflict));
+  poll("a", proto::SERVICE_STOPPED);
+  pass(500ms);
+  CAF_CHECK_EQUAL(services().services_size(), 0);
+  // Nobody has it any more.
+  CAF_CHECK(is(journal(append_of(1, 2)), ec::fenced));
+  CAF_CHECK_EQUAL(apply(spec_of("x")).service().service().number(), 2u);
+}
+
+CAF_TEST(a journal that cannot be dropped is tried again) {
+  place_on_a();
+  take(place().epoch());
+  // The shard has no leader.
+  self->send(front, lead_info{shard_group(0), {}, {}, {}, replicator, {}, 2});
+  proto::Request x;
+  x.mutable_service()->set_remove("x");
+  ask(x);
+  poll("a", proto::SERVICE_STOPPED);
+  pass(3s);
+  CAF_CHECK_EQUAL(services().services_size(), 1);
+  lead_info shard{shard_group(0), scheduler, tracker, {},
+                  replicator,     nullptr,   3,       true};
+  shard.journals = journals;
+  self->send(front, shard);
+  pass(2s);
+  CAF_CHECK_EQUAL(services().services_size(), 0);
+}
+
+CAF_TEST(requests that cannot be carried out say why) {
+  auto spec = spec_of("x");
+  spec.set_instances(3);
+  auto refused = apply(spec);
+  CAF_CHECK(is(refused, ec::invalid_argument));
+  CAF_CHECK(refused.error().message().find("instances") != std::string::npos);
+  proto::Request x;
+  x.mutable_service()->set_move("nothing");
+  CAF_CHECK(is(ask(x), ec::not_found));
+  x.mutable_service()->set_remove("nothing");
+  CAF_CHECK(is(ask(x), ec::not_found));
+  x.mutable_service();
+  x.mutable_service()->Clear();
+  CAF_CHECK(ask(x).has_error());
+}
+
+CAF_TEST(services of the config file are made and never changed) {
+  auto mine = spec_of("mine");
+  placer_options.configured = {mine};
+  lead();
+  pass(500ms);
+  auto all = services();
+  CAF_REQUIRE_EQUAL(all.services_size(), 1);
+  CAF_CHECK_EQUAL(all.services(0).spec().name(), "mine");
+  mine.set_hold_requests(7);
+  apply(mine);
+  lead();
+  pass(500ms);
+  CAF_CHECK_EQUAL(services().services(0).spec().hold_requests(), 7u);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
