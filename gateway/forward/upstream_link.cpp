@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 
 namespace coppice::forward {
 
@@ -310,7 +311,7 @@ bool upstream_link::parse_head() {
   if (!parser_) {
     parser_.emplace();
     parser_->header_limit(core_->limits.header_bytes);
-    parser_->body_limit(boost::none);
+    parser_->body_limit(std::numeric_limits<uint64_t>::max());
     parser_->skip(what_.is_head);
   }
   if (buffer_.size() == 0) {
