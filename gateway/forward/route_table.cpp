@@ -20,19 +20,21 @@ ms time_or(int64_t x, ms fallback) {
 }
 
 route_place make_place(const proto::ServicePlace& x,
-                       const std::set<std::string>& down) {
+                       const std::map<std::string, uint64_t>& down) {
   route_place y;
   y.instance = x.instance();
   y.epoch = x.epoch();
   y.node = x.node();
   y.address = x.address();
+  auto lost = down.find(x.node());
+  auto is_down = lost != down.end() && x.incarnation() <= lost->second;
   y.ready = x.status() == proto::SERVICE_READY && !x.address().empty()
-            && !down.contains(x.node());
+            && !is_down;
   return y;
 }
 
 service_route_ptr make_route(const proto::ServiceRow& row,
-                             const std::set<std::string>& down) {
+                             const std::map<std::string, uint64_t>& down) {
   auto& spec = row.spec();
   auto y = std::make_shared<service_route>();
   y->name = spec.name();
@@ -53,7 +55,7 @@ service_route_ptr make_route(const proto::ServiceRow& row,
 } // namespace
 
 route_table::route_table(const proto::ServicesReply& x,
-                         const std::set<std::string>& down) {
+                         const std::map<std::string, uint64_t>& down) {
   for (auto& row : x.services())
     if (!row.removed() && !row.spec().name().empty())
       services_.insert_or_assign(row.spec().name(), make_route(row, down));

@@ -11,7 +11,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,9 +58,10 @@ public:
 
   /// Takes what a cluster says, whatever it is: numbers that cannot be meant are
   /// replaced by the defaults, and places that cannot be reached are not ready.
-  /// @param down Nodes that cannot have anything at this time.
+  /// @param down Nodes that are down, with the last start of each: what they
+  ///             had in it cannot be reached.
   explicit route_table(const proto::ServicesReply& x,
-                       const std::set<std::string>& down = {});
+                       const std::map<std::string, uint64_t>& down = {});
 
   /// @returns nullptr if there is no such service.
   service_route_ptr find(std::string_view name) const;

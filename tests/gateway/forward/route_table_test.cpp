@@ -66,10 +66,13 @@ CAF_TEST(only places that are ready and have an address take requests) {
 
 CAF_TEST(places of nodes that are down are not ready) {
   auto reply = reply_with("a");
-  add_place(reply, proto::SERVICE_READY);
-  auto x = forward::route_table{reply, {"n1"}}.find("a");
-  CAF_REQUIRE(x && x->places.size() == 1);
+  add_place(reply, proto::SERVICE_READY).set_incarnation(4);
+  // It was started again since.
+  add_place(reply, proto::SERVICE_READY).set_incarnation(5);
+  auto x = forward::route_table{reply, {{"n1", 4}}}.find("a");
+  CAF_REQUIRE(x && x->places.size() == 2);
   CAF_CHECK(!x->places[0].ready);
+  CAF_CHECK(x->places[1].ready);
 }
 
 CAF_TEST(services that are removed are not there) {
