@@ -36,6 +36,7 @@ http::server_limits limits_of(const node_config& config) {
   // Bytes are base64 in JSON, and one task may be as large as is allowed.
   x.body_bytes
     = std::max<uint64_t>(x.body_bytes, 2 * config.task.max_payload_bytes);
+  x.connections = config.http.max_connections;
   return x;
 }
 
@@ -109,8 +110,8 @@ private:
     follow.publish = [to = forwarder_](forward::route_table_ptr x) {
       to->set_routes(std::move(x));
     };
-    routes_ = here.system.spawn<caf::detached>(request_forwarder,
-                                               std::move(follow));
+    routes_
+      = here.system.spawn<caf::detached>(request_forwarder, std::move(follow));
     routes_->attach_functor(fails);
   }
 
@@ -161,8 +162,7 @@ private:
             {},
             metrics_.render(node_,
                             server ? server->counts() : http::server_counts{},
-                             forwarder_->counts(),
-                            api::look_at_process())};
+                            forwarder_->counts(), api::look_at_process())};
   }
 
   caf::scoped_actor self_;

@@ -37,8 +37,8 @@ result<> write_file(const std::filesystem::path& file,
     return error{ec::storage_failure,
                  draft.string() + ": " + std::strerror(errno)};
   };
-  unique_fd fd{::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                      0600)};
+  unique_fd fd{
+    ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
   if (fd.get() < 0)
     return fail();
   if (auto done = write_all(fd.get(), 0, bytes, draft); !done)

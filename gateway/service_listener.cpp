@@ -40,21 +40,19 @@ public:
   result<> start(const node_config& config, service_listener_options options) {
     auto desk
       = std::make_shared<forward::service_desk>(std::move(options.services));
-    auto where = options.where;
+    auto where = config.service_address();
     http::server_options how;
     how.host = where.host;
     how.port = where.port;
     how.limits = limits_for_gateways();
     how.beside = desk;
-    auto server
-      = http::server::start(std::move(how), [desk](auto x, auto to) {
-          desk->serve(std::move(x), std::move(to));
-        });
+    auto server = http::server::start(std::move(how), [desk](auto x, auto to) {
+      desk->serve(std::move(x), std::move(to));
+    });
     if (!server)
       return error{ec::system_failure,
-                   config.where("worker.service_listen")
-                     + ": cannot listen on " + to_string(where) + ": "
-                     + server.error().message};
+                   config.where("worker.service_listen") + ": cannot listen on "
+                     + to_string(where) + ": " + server.error().message};
     server_ = std::move(server.value());
     where.port = server_->port();
     log::info("node {} takes requests to services on {}", config.node.id,

@@ -15,8 +15,6 @@ namespace coppice {
 
 /// What the listener of a node is told when it starts.
 struct service_listener_options {
-  /// See `worker.service_listen`.
-  host_port where{"127.0.0.1", 0};
   /// What runs on this node.
   std::shared_ptr<local_services> services;
   /// Told once, before anything is served, where it listens.

@@ -27,9 +27,8 @@ void balance::update(const std::vector<route_place>& places) {
   std::vector<entry> next;
   for (auto& place : places) {
     entry y;
-    auto known = std::find_if(entries_.begin(), entries_.end(), [&](auto& x) {
-      return is_same(x.place, place);
-    });
+    auto known = std::find_if(entries_.begin(), entries_.end(),
+                              [&](auto& x) { return is_same(x.place, place); });
     if (known != entries_.end())
       y = std::move(*known);
     y.place = place;
@@ -53,10 +52,9 @@ std::optional<route_place> balance::pick(time now) {
   };
   auto* best = search(false);
   // Who is out is better than nobody; who is only busy is not nobody.
-  if (!best
-      && std::none_of(entries_.begin(), entries_.end(), [&](auto& x) {
-           return x.place.ready && now >= x.out_until;
-         }))
+  if (!best && std::none_of(entries_.begin(), entries_.end(), [&](auto& x) {
+        return x.place.ready && now >= x.out_until;
+      }))
     best = search(true);
   if (!best)
     return std::nullopt;
@@ -65,8 +63,7 @@ std::optional<route_place> balance::pick(time now) {
   return best->place;
 }
 
-void balance::ended(const route_place& place, place_verdict verdict,
-                    time now) {
+void balance::ended(const route_place& place, place_verdict verdict, time now) {
   auto x = std::find_if(entries_.begin(), entries_.end(),
                         [&](auto& y) { return is_same(y.place, place); });
   if (x == entries_.end())

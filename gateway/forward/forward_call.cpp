@@ -66,8 +66,8 @@ void forward_call::deliver(const service_route_ptr& route,
     ++owner_.counts.redelivered;
   delivery x;
   x.address = to.address;
-  x.head = render_forwarded(request_, {&to, service, rest, id,
-                                       body_ ? body_->size() : 0});
+  x.head = render_forwarded(
+    request_, {&to, service, rest, id, body_ ? body_->size() : 0});
   x.body = body_;
   x.is_head = request_.method == "HEAD";
   x.fresh = std::exchange(needs_fresh_, false);
@@ -107,8 +107,7 @@ void forward_call::on_part(std::string part, bool last) {
     release(place_verdict::fine);
   auto reply = reply_;
   if (!part.empty())
-    reply->send(std::move(part), [self = shared_from_this(),
-                                   last](bool sent) {
+    reply->send(std::move(part), [self = shared_from_this(), last](bool sent) {
       if (last)
         return;
       if (sent && self->link_)

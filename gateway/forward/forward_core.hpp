@@ -78,7 +78,8 @@ struct forwarder::core : std::enable_shared_from_this<forwarder::core> {
 
   // -- properties -------------------------------------------------------------
 
-  /// @returns nullptr if there is no such service, or none is known and too many
+  /// @returns nullptr if there is no such service, or none is known and too
+  /// many
   ///          have been asked for.
   service_state* find(const std::string& name);
 

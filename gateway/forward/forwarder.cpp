@@ -133,8 +133,8 @@ service_state* forwarder::core::find(const std::string& name) {
     return &found->second;
   if (!routes && services.size() >= most_unknown)
     return nullptr;
-  auto route = routes ? routes->find(name)
-                      : unknown_service(name, options.until_known);
+  auto route
+    = routes ? routes->find(name) : unknown_service(name, options.until_known);
   if (!route)
     return nullptr;
   auto& x = services[name];
@@ -159,8 +159,8 @@ void forwarder::core::serve(http::request x, http::exchange_ptr to) {
   auto& name = target.value().name;
   if (!find(name))
     return refuse(no_such_service(name));
-  auto call = std::make_shared<forward_call>(*this, ++last_number,
-                                             std::move(x), std::move(to));
+  auto call = std::make_shared<forward_call>(*this, ++last_number, std::move(x),
+                                             std::move(to));
   call->service = std::move(name);
   call->rest = std::move(target.value().rest);
   call->has_client_id = !id.value().empty();
@@ -290,7 +290,9 @@ void forwarder::core::give_up(service_state& x,
     // One that ends may make room for the next.
     auto call = x.calls.find(number);
     if (call != x.calls.end())
-      forward_call_ptr{call->second}->give_up();
+      forward_call_ptr {
+        call->second
+        } -> give_up();
   }
 }
 

@@ -110,15 +110,20 @@ result<service_target> parse_service_target(std::string_view target) {
 
 bool is_same_name(std::string_view x, std::string_view y) {
   return x.size() == y.size()
-         && std::equal(x.begin(), x.end(), y.begin(), [](char a, char b) {
-              return lower(a) == lower(b);
-            });
+         && std::equal(x.begin(), x.end(), y.begin(),
+                       [](char a, char b) { return lower(a) == lower(b); });
 }
 
 bool is_hop_by_hop(std::string_view name) {
-  constexpr std::array<std::string_view, 9> names{
-    "connection", "keep-alive", "proxy-connection", "proxy-authenticate",
-    "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"};
+  constexpr std::array<std::string_view, 9> names{"connection",
+                                                  "keep-alive",
+                                                  "proxy-connection",
+                                                  "proxy-authenticate",
+                                                  "proxy-authorization",
+                                                  "te",
+                                                  "trailer",
+                                                  "transfer-encoding",
+                                                  "upgrade"};
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 

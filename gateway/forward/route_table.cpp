@@ -28,8 +28,8 @@ route_place make_place(const proto::ServicePlace& x,
   y.address = x.address();
   auto lost = down.find(x.node());
   auto is_down = lost != down.end() && x.incarnation() <= lost->second;
-  y.ready = x.status() == proto::SERVICE_READY && !x.address().empty()
-            && !is_down;
+  y.ready
+    = x.status() == proto::SERVICE_READY && !x.address().empty() && !is_down;
   return y;
 }
 

@@ -56,8 +56,9 @@ class route_table {
 public:
   route_table() = default;
 
-  /// Takes what a cluster says, whatever it is: numbers that cannot be meant are
-  /// replaced by the defaults, and places that cannot be reached are not ready.
+  /// Takes what a cluster says, whatever it is: numbers that cannot be meant
+  /// are replaced by the defaults, and places that cannot be reached are not
+  /// ready.
   /// @param down Nodes that are down, with the last start of each: what they
   ///             had in it cannot be reached.
   explicit route_table(const proto::ServicesReply& x,

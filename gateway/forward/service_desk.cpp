@@ -222,15 +222,15 @@ public:
   void on_part(std::string part, bool last) override {
     auto reply = reply_;
     if (!part.empty())
-      reply->send(std::move(part), [self = shared_from_this(),
-                                    last](bool sent) {
-        if (last)
-          return;
-        if (!sent)
-          self->abort();
-        else if (self->link_)
-          self->link_->next();
-      });
+      reply->send(std::move(part),
+                  [self = shared_from_this(), last](bool sent) {
+                    if (last)
+                      return;
+                    if (!sent)
+                      self->abort();
+                    else if (self->link_)
+                      self->link_->next();
+                  });
     if (last) {
       reply->close();
       finish();

@@ -12,7 +12,8 @@
 namespace coppice::forward {
 
 /// Has the requests that come from forwarders answered by the services of this
-/// node, and looks after the health of processes. Runs on the thread of a server.
+/// node, and looks after the health of processes. Runs on the thread of a
+/// server.
 ///
 /// What is not for an instance that is here is refused with a header that says
 /// why, see head_rules.hpp: the forwarder knows then whether it may try again.

@@ -84,8 +84,7 @@ delivered take_head(const Fields& from) {
         || (!connection.empty() && is_listed(connection, name)))
       continue;
     x.head.dated = x.head.dated || name == "date";
-    x.head.headers.emplace_back(view(field.name_string()),
-                                view(field.value()));
+    x.head.headers.emplace_back(view(field.name_string()), view(field.value()));
   }
   return x;
 }
@@ -236,16 +235,15 @@ void upstream_link::write_rest(size_t done) {
                                          body + (done - head)};
   writing_ = true;
   // What is sent has to stay, even if the delivery is given up meanwhile.
-  asio::async_write(socket_, rest,
-                    [self = shared_from_this(),
-                     kept = what_.body](error_code code, size_t n) {
-                      self->writing_ = false;
-                      self->sent_ = self->sent_ || n > 0;
-                      if (code && self->phase_ == phase::waiting
-                          && !self->sent_)
-                        self->fail(delivery_end::nothing_sent, code.message());
-                      // Otherwise the read finds out, and perhaps an answer.
-                    });
+  asio::async_write(
+    socket_, rest,
+    [self = shared_from_this(), kept = what_.body](error_code code, size_t n) {
+      self->writing_ = false;
+      self->sent_ = self->sent_ || n > 0;
+      if (code && self->phase_ == phase::waiting && !self->sent_)
+        self->fail(delivery_end::nothing_sent, code.message());
+      // Otherwise the read finds out, and perhaps an answer.
+    });
 }
 
 // -- reading ------------------------------------------------------------------
@@ -253,12 +251,12 @@ void upstream_link::write_rest(size_t done) {
 void upstream_link::read() {
   if (std::exchange(reading_, true))
     return;
-  socket_.async_read_some(buffer_.prepare(read_bytes),
-                          [self = shared_from_this()](error_code code,
-                                                      size_t n) {
-                            self->reading_ = false;
-                            self->on_read(code, n);
-                          });
+  socket_.async_read_some(
+    buffer_.prepare(read_bytes),
+    [self = shared_from_this()](error_code code, size_t n) {
+      self->reading_ = false;
+      self->on_read(code, n);
+    });
 }
 
 void upstream_link::on_read(error_code code, size_t n) {
@@ -384,7 +382,8 @@ void upstream_link::parse_whole() {
     }
     if (code && code != beast::http::error::need_more
         && code != beast::http::error::need_buffer) {
-      fail(delivery_end::malformed, "it does not speak HTTP: " + code.message());
+      fail(delivery_end::malformed,
+           "it does not speak HTTP: " + code.message());
       return;
     }
   }

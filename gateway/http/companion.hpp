@@ -9,8 +9,8 @@
 
 namespace coppice::http {
 
-/// What runs on the thread of a server beside it, with sockets and timers of its
-/// own.
+/// What runs on the thread of a server beside it, with sockets and timers of
+/// its own.
 class companion {
 public:
   virtual ~companion() = default;

@@ -297,14 +297,14 @@ void connection::write_whole(response x) {
   if (!is_head_ && !x.without_body && x.status != 204)
     out_ += x.body;
   limit(core_.limits.write);
-  asio::async_write(socket_, asio::buffer(out_),
-                    [self = shared_from_this(),
-                     stays](error_code code, size_t) {
-                      if (code)
-                        self->close();
-                      else
-                        self->after_answer(stays);
-                    });
+  asio::async_write(
+    socket_, asio::buffer(out_),
+    [self = shared_from_this(), stays](error_code code, size_t) {
+      if (code)
+        self->close();
+      else
+        self->after_answer(stays);
+    });
 }
 
 void connection::respond(uint64_t number, response x) {

@@ -79,13 +79,13 @@ public:
   }
 
   void watch(std::function<void()> gone) override {
-    asio::dispatch(core_->io, [to = to_, n = number_,
-                               gone = std::move(gone)]() mutable {
-      if (auto x = to.lock())
-        x->watch(n, std::move(gone));
-      else
-        gone();
-    });
+    asio::dispatch(core_->io,
+                   [to = to_, n = number_, gone = std::move(gone)]() mutable {
+                     if (auto x = to.lock())
+                       x->watch(n, std::move(gone));
+                     else
+                       gone();
+                   });
   }
 
 private:

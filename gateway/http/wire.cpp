@@ -106,8 +106,7 @@ std::string render_head(const response& x, const framing& how) {
     add(out, "Transfer-Encoding", "chunked");
   else if (how.size && !says_nothing)
     add(out, "Content-Length", std::to_string(*how.size));
-  auto stays
-    = how.keep_alive && (how.size || is_chunked(how) || says_nothing);
+  auto stays = how.keep_alive && (how.size || is_chunked(how) || says_nothing);
   if (!stays)
     add(out, "Connection", "close");
   else if (how.version < 11)

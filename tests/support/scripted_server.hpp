@@ -26,8 +26,8 @@ struct raw_request {
   std::string head;
   std::string body;
 
-  /// Returns the value of a header; *name* is in lower case, as forwarders write
-  /// it.
+  /// Returns the value of a header; *name* is in lower case, as forwarders
+  /// write it.
   std::string header(const std::string& name) const {
     auto begin = head.find("\r\n" + name + ": ");
     if (begin == std::string::npos)

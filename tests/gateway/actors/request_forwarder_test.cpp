@@ -19,10 +19,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// What a manager was asked; answered by hand.
+/// What a manager was asked, and what it says to that in turn; then it waits.
 struct manager {
   std::vector<proto::Request> asked;
-  std::vector<caf::typed_response_promise<proto::Reply>> open;
+  std::vector<proto::Reply> says;
   directory_actor handle;
 };
 
@@ -33,8 +33,10 @@ directory_actor::behavior_type fake_directory(directory_actor::pointer self,
   return {
     [=](const proto::Request& request) -> caf::result<proto::Reply> {
       auto promise = self->make_response_promise<proto::Reply>();
+      auto n = x->asked.size();
       x->asked.push_back(request);
-      x->open.push_back(promise);
+      if (n < x->says.size())
+        promise.deliver(x->says[n]);
       return promise;
     },
     [](const proto::Hello&, const worker_actor&)
@@ -81,10 +83,8 @@ struct fixture : test_coordinator_fixture<> {
   ~fixture() {
     end(forwarder);
     end(link);
-    for (auto& x : *managers) {
-      x->open.clear();
+    for (auto& x : *managers)
       end(x->handle);
-    }
     consume_messages();
   }
 
@@ -95,12 +95,14 @@ struct fixture : test_coordinator_fixture<> {
     x = nullptr;
   }
 
-  void start(size_t n) {
+  /// @param says What the first of them says.
+  void start(size_t n, std::vector<proto::Reply> says) {
     for (size_t i = 0; i < n; ++i) {
       auto x = std::make_shared<manager>();
       x->handle = sys.spawn(fake_directory, x);
       managers->push_back(x);
     }
+    managers->at(0)->says = std::move(says);
     link = sys.spawn(fake_link, managers);
     spawn();
   }
@@ -111,15 +113,6 @@ struct fixture : test_coordinator_fixture<> {
     options.file = file;
     options.publish = [this](auto x) { published.push_back(std::move(x)); };
     forwarder = sys.spawn(request_forwarder, options);
-    consume_messages();
-  }
-
-  /// The manager answers what it was asked last.
-  void answer(size_t i, proto::Reply x) {
-    auto& open = managers->at(i)->open;
-    CAF_REQUIRE(!open.empty());
-    open.back().deliver(std::move(x));
-    open.pop_back();
     consume_messages();
   }
 
@@ -146,24 +139,20 @@ struct fixture : test_coordinator_fixture<> {
 CAF_TEST_FIXTURE_SCOPE(request_forwarder_tests, fixture)
 
 CAF_TEST(what a manager says is published and asked on at once) {
-  start(1);
+  start(1, {services(7, "a")});
   auto& asked = managers->at(0)->asked;
-  CAF_REQUIRE_EQUAL(asked.size(), 1u);
-  CAF_CHECK_EQUAL(asked[0].services().known(), 0u);
-  answer(0, services(7, "a"));
   CAF_REQUIRE_EQUAL(published.size(), 1u);
   CAF_CHECK(published[0]->find("a"));
   CAF_REQUIRE_EQUAL(asked.size(), 2u);
+  CAF_CHECK_EQUAL(asked[0].services().known(), 0u);
   CAF_CHECK_EQUAL(asked[1].services().known(), 7u);
   CAF_CHECK_EQUAL(asked[1].services().wait_ms(), 10'000);
 }
 
 CAF_TEST(a manager that does not wait is not asked without end) {
-  start(1);
-  answer(0, services(7, "a"));
   proto::Reply same;
   same.mutable_services()->set_version(7);
-  answer(0, same);
+  start(1, {services(7, "a"), same});
   CAF_CHECK_EQUAL(managers->at(0)->asked.size(), 2u);
   CAF_CHECK_EQUAL(published.size(), 1u);
   pass(200ms);
@@ -171,8 +160,7 @@ CAF_TEST(a manager that does not wait is not asked without end) {
 }
 
 CAF_TEST(another manager is asked where one refuses or says nothing) {
-  start(2);
-  answer(0, refusal(ec::not_leader, "not me"));
+  start(2, {refusal(ec::not_leader, "not me")});
   pass(200ms);
   CAF_CHECK_EQUAL(managers->at(1)->asked.size(), 1u);
   pass(13s);
@@ -181,8 +169,7 @@ CAF_TEST(another manager is asked where one refuses or says nothing) {
 }
 
 CAF_TEST(another manager is asked when one goes away) {
-  start(2);
-  answer(0, services(7, "a"));
+  start(2, {services(7, "a")});
   self->send_exit(managers->at(0)->handle, caf::exit_reason::kill);
   consume_messages();
   pass(200ms);
@@ -191,8 +178,7 @@ CAF_TEST(another manager is asked when one goes away) {
 }
 
 CAF_TEST(a gateway that starts again goes on with what it knew) {
-  start(1);
-  answer(0, services(7, "a"));
+  start(1, {services(7, "a")});
   end(forwarder);
   consume_messages();
   published.clear();
@@ -205,23 +191,21 @@ CAF_TEST(a gateway that starts again goes on with what it knew) {
 
 CAF_TEST(a file that cannot be read stops nobody) {
   std::ofstream{file} << "no protobuf at all";
-  start(1);
-  CAF_CHECK(published.empty());
-  answer(0, services(7, "a"));
+  start(1, {services(7, "a")});
   CAF_CHECK_EQUAL(published.size(), 1u);
   CAF_CHECK(proto::ServicesReply{}.ParseFromString(read_file(file).value()));
 }
 
 CAF_TEST(places of a node that is down are not ready) {
-  start(1);
-  answer(0, services(7, "a"));
+  start(1, {services(7, "a")});
   CAF_CHECK(is_ready());
   auto tell = [&](node_state state, uint64_t incarnation) {
     std::vector<node_entry> rows(1);
     rows[0].start = {"n1", incarnation};
     rows[0].state = state;
-    self->send(forwarder, node_news{std::make_shared<
-                            const std::vector<node_entry>>(std::move(rows))});
+    self->send(forwarder,
+               node_news{std::make_shared<const std::vector<node_entry>>(
+                 std::move(rows))});
     consume_messages();
   };
   tell(node_state::down, 1);

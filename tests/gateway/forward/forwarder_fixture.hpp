@@ -72,10 +72,9 @@ struct forwarder_fixture {
   }
 
   /// Asks with a connection of its own.
-  std::future<http_answer> later(const std::string& method,
-                                 const std::string& target,
-                                 const std::string& body = {},
-                                 const std::string& headers = {}) {
+  std::future<http_answer>
+  later(const std::string& method, const std::string& target,
+        const std::string& body = {}, const std::string& headers = {}) {
     return std::async(std::launch::async, [=, this] {
       return client().ask(method, target, body, headers);
     });

@@ -112,8 +112,9 @@ CAF_TEST(answers in chunks go on in parts) {
 
 CAF_TEST(large answers keep their length) {
   std::string big(5'000'000, 'b');
-  scripted_server up{
-    [&](const raw_request&) { return raw_answer{plain(big), false}; }};
+  scripted_server up{[&](const raw_request&) {
+    return raw_answer{plain(big), false};
+  }};
   start(up.address());
   auto c = client();
   for (auto i = 0; i < 2; ++i) {
@@ -198,8 +199,9 @@ CAF_TEST(upgrades and tunnels are refused) {
 
 CAF_TEST(a connection that was closed meanwhile is replaced) {
   // It closes after each answer without saying so.
-  scripted_server up{
-    [](const raw_request&) { return raw_answer{plain("x"), true}; }};
+  scripted_server up{[](const raw_request&) {
+    return raw_answer{plain("x"), true};
+  }};
   start(up.address());
   auto c = client();
   for (auto i = 0; i < 20; ++i)

@@ -56,9 +56,9 @@ CAF_TEST(what is for one connection only does not go on) {
                       {"x-stay", "2"}});
   CAF_CHECK(has(text, "x-stay: 2"));
   CAF_CHECK(has(text, "host: h"));
-  for (auto name : {"connection", "x-drop", "keep-alive", "te",
-                    "transfer-encoding", "content-length",
-                    "proxy-authorization", "upgrade"})
+  for (auto name :
+       {"connection", "x-drop", "keep-alive", "te", "transfer-encoding",
+        "content-length", "proxy-authorization", "upgrade"})
     CAF_CHECK(text.find(std::string{"\r\n"} + name + ": ")
               == std::string::npos);
 }

@@ -18,11 +18,10 @@ struct fixture : forwarder_fixture {
     desk = std::make_shared<forward::service_desk>(services);
     http::server_options options;
     options.beside = desk;
-    auto x = http::server::start(std::move(options),
-                                 [to = desk](auto request, auto reply) {
-                                   to->serve(std::move(request),
-                                             std::move(reply));
-                                 });
+    auto x = http::server::start(
+      std::move(options), [to = desk](auto request, auto reply) {
+        to->serve(std::move(request), std::move(reply));
+      });
     CAF_REQUIRE(x);
     node = std::move(x.value());
   }
@@ -54,8 +53,7 @@ struct fixture : forwarder_fixture {
   }
 
   service_instance who{"svc", 0};
-  std::shared_ptr<local_services> services
-    = std::make_shared<local_services>();
+  std::shared_ptr<local_services> services = std::make_shared<local_services>();
   std::shared_ptr<forward::service_desk> desk;
   std::unique_ptr<http::server> node;
 };
@@ -90,8 +88,9 @@ CAF_TEST(requests reach a process and answers come back) {
 
 CAF_TEST(large answers go through in parts) {
   std::string big(3'000'000, 'x');
-  scripted_server process{
-    [&](const raw_request&) { return raw_answer{plain(big), false}; }};
+  scripted_server process{[&](const raw_request&) {
+    return raw_answer{plain(big), false};
+  }};
   serve(process);
   CAF_CHECK(client().ask("GET", "/s/svc/").body == big);
 }
@@ -142,16 +141,18 @@ CAF_TEST(a process that does not listen yet gets the request later) {
 }
 
 CAF_TEST(a request that a process may have seen is not sent again) {
-  scripted_server process{
-    [](const raw_request&) { return raw_answer{{}, true}; }};
+  scripted_server process{[](const raw_request&) {
+    return raw_answer{{}, true};
+  }};
   serve(process);
   CAF_CHECK_EQUAL(client().ask("POST", "/s/svc/", "x").status, 502);
   CAF_CHECK_EQUAL(process.requests(), 1u);
 }
 
 CAF_TEST(a process may close connections that nobody uses) {
-  scripted_server process{
-    [](const raw_request&) { return raw_answer{plain("x"), true}; }};
+  scripted_server process{[](const raw_request&) {
+    return raw_answer{plain("x"), true};
+  }};
   serve(process);
   auto c = client();
   for (auto i = 0; i < 20; ++i) {
