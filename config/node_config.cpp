@@ -55,6 +55,13 @@ uint32_t core_count() noexcept {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
+host_port node_config::service_address() const {
+  auto x = worker.service_listen;
+  if (x.host.empty())
+    x.host = node.listen.host;
+  return x;
+}
+
 std::string node_config::where(std::string_view key) const {
   auto i = origins.find(key);
   return i != origins.end() ? i->second : std::string{key} + " (default)";

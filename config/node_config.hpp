@@ -79,6 +79,8 @@ struct node_config {
   struct http_section {
     /// Where a gateway serves HTTP. Port 0: any free one.
     host_port listen{"127.0.0.1", 7480};
+    /// More connections are turned away.
+    uint32_t max_connections = 10'000;
   };
 
   struct data_section {
@@ -176,6 +178,9 @@ struct node_config {
     ms logs_keep{std::chrono::hours{7 * 24}};
     /// How much output of attempts that have ended is kept.
     uint64_t logs_max_bytes = uint64_t{1} << 30;
+    /// Where gateways bring the requests to the services of this node. Without
+    /// a host: that of `node.listen`. Port 0: any free one.
+    host_port service_listen{"", 0};
   };
 
   struct net_section {
@@ -209,6 +214,9 @@ struct node_config {
   /// Returns how long an ended task stays after its end: as long as it, or its
   /// idempotency key, is to be known.
   ms ended_kept() const;
+
+  /// Returns `worker.service_listen` with a host.
+  host_port service_address() const;
 
   // -- member variables -------------------------------------------------------
 

@@ -105,6 +105,11 @@ void add_node(std::vector<option>& xs) {
      " can reach. Port 0 takes any free one."},
     "HOST:PORT", "", [](auto& x) -> auto& { return x.http.listen; },
     parse_host_port, [](const host_port& x) { return to_string(x); }));
+  xs.push_back(count(
+    {"http.max_connections",
+     "How many connections of clients a gateway has at most; each takes an open"
+     " file."},
+    {1, 1'000'000}, [](auto& x) -> auto& { return x.http.max_connections; }));
 }
 
 void add_data(std::vector<option>& xs) {
@@ -247,6 +252,16 @@ void add_worker(std::vector<option>& xs) {
      "How much output of attempts that have ended is kept in all; the oldest is"
      " removed first, the latest never."},
     {0, TiB}, [](auto& x) -> auto& { return x.worker.logs_max_bytes; }));
+  xs.push_back(make(
+    {"worker.service_listen",
+     "Where gateways bring the requests to the services of this node; port 0"
+     " takes any free one. The default is the host of node.listen and any"
+     " port."},
+    "HOST:PORT", "", [](auto& x) -> auto& { return x.worker.service_listen; },
+    parse_host_port,
+    [](const host_port& x) {
+      return x.host.empty() ? std::string{} : to_string(x);
+    }));
 }
 
 void add_net(std::vector<option>& xs) {

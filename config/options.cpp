@@ -265,6 +265,12 @@ result<> validate(const node_config& x) {
                     + " can be reached from other machines, and the node port"
                       " trusts whoever connects; set node.insecure = yes if"
                       " everyone on that network is trusted");
+  if (!x.node.insecure && !is_loopback(x.service_address()))
+    return refuse(x.where("worker.service_listen"),
+                  in_quotes(to_string(x.service_address()))
+                    + " can be reached from other machines, and it trusts"
+                      " whoever connects; set node.insecure = yes if everyone"
+                      " on that network is trusted");
   if (!x.node.roles.manager && x.worker.managers.empty())
     return refuse(x.where("worker.managers"),
                   "is missing; a node without the role manager needs the"

@@ -4,8 +4,11 @@
 #include "gateway/gateway.hpp"
 
 #include "gateway/api/metrics.hpp"
+#include "gateway/forward/forwarder.hpp"
+#include "gateway/forward/head_rules.hpp"
 #include "gateway/http/server.hpp"
 #include "gateway/http_bridge.hpp"
+#include "gateway/request_forwarder.hpp"
 #include "runtime/log.hpp"
 
 #include <caf/actor_system.hpp>
@@ -15,6 +18,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -32,7 +36,16 @@ http::server_limits limits_of(const node_config& config) {
   // Bytes are base64 in JSON, and one task may be as large as is allowed.
   x.body_bytes
     = std::max<uint64_t>(x.body_bytes, 2 * config.task.max_payload_bytes);
+  x.connections = config.http.max_connections;
   return x;
+}
+
+/// Returns why a request to a service may not go on; nothing if it may.
+std::optional<http::response> refuse_service(const http::request& x) {
+  auto refused = api::refuse_browsers(x);
+  if (refused)
+    refused->operation = forward::forward_operation;
+  return refused;
 }
 
 class gateway_part : public node_part {
@@ -47,17 +60,11 @@ public:
   gateway_part& operator=(const gateway_part&) = delete;
 
   result<> start(const node_config& config, node_surroundings here) {
-    http_bridge_options options;
-    options.managers = std::move(here.managers);
-    bridge_ = here.system.spawn(http_bridge, std::move(options));
-    bridge_->attach_functor(
-      [this, over = std::move(here.over)](const caf::error& why) {
-        if (!stopping_)
-          over(why);
-      });
+    start_actors(config, here);
     node_ = config.node.id;
     http::server_options where;
     where.observe = [this](auto& x) { metrics_.add(x); };
+    where.beside = forwarder_;
     where.host = config.http.listen.host;
     where.port = config.http.listen.port;
     where.limits = limits_of(config);
@@ -83,17 +90,50 @@ public:
     if (server_)
       server_->stop(stop_grace);
     server_.reset();
-    if (!bridge_)
-      return;
-    auto x = caf::actor_cast<caf::actor>(bridge_);
-    self_->send_exit(x, caf::exit_reason::user_shutdown);
-    self_->wait_for(x);
-    bridge_ = nullptr;
+    end(bridge_);
+    end(routes_);
   }
 
 private:
+  void start_actors(const node_config& config, const node_surroundings& here) {
+    auto fails = [this, over = here.over](const caf::error& why) {
+      if (!stopping_)
+        over(why);
+    };
+    http_bridge_options options;
+    options.managers = here.managers;
+    bridge_ = here.system.spawn(http_bridge, std::move(options));
+    bridge_->attach_functor(fails);
+    request_forwarder_options follow;
+    follow.managers = here.managers;
+    follow.file = config.data.dir / "routes";
+    follow.publish = [to = forwarder_](forward::route_table_ptr x) {
+      to->set_routes(std::move(x));
+    };
+    routes_
+      = here.system.spawn<caf::detached>(request_forwarder, std::move(follow));
+    routes_->attach_functor(fails);
+  }
+
+  template <class Handle>
+  void end(Handle& x) {
+    if (!x)
+      return;
+    auto hdl = caf::actor_cast<caf::actor>(x);
+    self_->send_exit(hdl, caf::exit_reason::user_shutdown);
+    self_->wait_for(hdl);
+    x = nullptr;
+  }
+
   /// On the thread of the server.
   void serve(http::request x, http::exchange_ptr to) {
+    if (forward::is_service_target(x.target)) {
+      if (auto refused = refuse_service(x))
+        to->respond(std::move(*refused));
+      else
+        forwarder_->serve(std::move(x), std::move(to));
+      return;
+    }
     auto routed = api::route_request(std::move(x));
     if (auto* refused = std::get_if<http::response>(&routed)) {
       to->respond(std::move(*refused));
@@ -122,7 +162,7 @@ private:
             {},
             metrics_.render(node_,
                             server ? server->counts() : http::server_counts{},
-                            api::look_at_process())};
+                            forwarder_->counts(), api::look_at_process())};
   }
 
   caf::scoped_actor self_;
@@ -130,7 +170,10 @@ private:
   std::string node_;
   /// Of the thread of the server.
   api::metrics_book metrics_;
+  std::shared_ptr<forward::forwarder> forwarder_
+    = std::make_shared<forward::forwarder>();
   http_bridge_impl bridge_;
+  request_forwarder_impl routes_;
   std::unique_ptr<http::server> server_;
   std::atomic<const http::server*> serving_ = nullptr;
 };

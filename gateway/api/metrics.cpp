@@ -59,6 +59,35 @@ std::string operation_label(std::string_view x) {
   return "operation=\"" + std::string{x.empty() ? "none" : x} + '"';
 }
 
+void add_forwarder(page& out, const forward::forward_counts& x) {
+  auto counter = [&](const char* name, const char* help, uint64_t n) {
+    out.single(name, "counter", help, std::to_string(n));
+  };
+  counter("coppice_forward_requests_total", "Requests to services.",
+          x.requests);
+  out.family("coppice_forward_answers_total", "counter",
+             "Requests to services that were answered, by the first digit of"
+             " their status; 'none': the client was gone.");
+  for (size_t i = 0; i < x.answered.size(); ++i)
+    out.add(i == 0 ? "class=\"none\"" : "class=\"" + std::to_string(i) + "xx\"",
+            std::to_string(x.answered[i]));
+  out.single("coppice_forward_held_requests", "gauge",
+             "Requests that wait for their service.",
+             std::to_string(x.held_now));
+  out.single("coppice_forward_held_bytes", "gauge",
+             "Bytes of requests that wait for their service.",
+             std::to_string(x.held_bytes));
+  counter("coppice_forward_held_total",
+          "Requests that had to wait for their service.", x.held);
+  counter("coppice_forward_redelivered_total",
+          "Deliveries beyond the first of a request.", x.redelivered);
+  counter("coppice_forward_refused_total",
+          "Requests to services that were refused because too many waited.",
+          x.refused);
+  counter("coppice_forward_failures_total", "Deliveries that did not succeed.",
+          x.failures);
+}
+
 void add_process(page& out, const process_numbers& x) {
   out.single("process_cpu_seconds_total", "counter",
              "Processor time of the node process, in seconds.",
@@ -122,6 +151,7 @@ void metrics_book::add(const http::answered& x) {
 
 std::string metrics_book::render(std::string_view node,
                                  const http::server_counts& counts,
+                                 const forward::forward_counts& forwarded,
                                  const process_numbers& process) const {
   page out;
   out.family("coppice_node_info", "gauge", "Who answers; always 1.");
@@ -154,6 +184,7 @@ std::string metrics_book::render(std::string_view node,
   out.single("coppice_http_connections_refused_total", "counter",
              "Connections that were closed because there were too many.",
              std::to_string(counts.turned_away));
+  add_forwarder(out, forwarded);
   add_process(out, process);
   return out.take();
 }

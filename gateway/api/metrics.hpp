@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "gateway/forward/forwarder.hpp"
 #include "gateway/http/server.hpp"
 
 #include <array>
@@ -40,6 +41,7 @@ public:
 
   /// @param node Name of this node.
   std::string render(std::string_view node, const http::server_counts& counts,
+                     const forward::forward_counts& forwarded,
                      const process_numbers& process) const;
 
 private:

@@ -71,6 +71,9 @@ void connection::start() {
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
   socket_.non_blocking(true, ignored);
+  auto peer = socket_.remote_endpoint(ignored);
+  if (!ignored)
+    peer_ = peer.address().to_string();
   read_idle();
 }
 
@@ -133,6 +136,7 @@ void connection::on_limit() {
 
 void connection::read_idle() {
   phase_ = phase::idle;
+  gone_ = nullptr;
   parser_.reset();
   release_body();
   if (core_.stopping) {
@@ -238,6 +242,7 @@ void connection::handle() {
     x.headers.emplace_back(lowered(view(field.name_string())),
                            view(field.value()));
   x.body = std::move(head.body());
+  x.peer = peer_;
   // Alive as long as this runs: the answer may come at once.
   auto self = shared_from_this();
   core_.answer(std::move(x),
@@ -285,19 +290,21 @@ void connection::observe(const response& x) {
 void connection::write_whole(response x) {
   phase_ = phase::closing;
   observe(x);
-  auto how = frame(x.body.size());
+  auto how = frame(x.without_body ? x.length : x.body.size());
+  // An older client knows only by the end of the connection.
+  auto stays = how.keep_alive && (how.size || is_chunked(how));
   out_ = render_head(x, how);
-  if (!is_head_ && x.status != 204)
+  if (!is_head_ && !x.without_body && x.status != 204)
     out_ += x.body;
   limit(core_.limits.write);
-  asio::async_write(socket_, asio::buffer(out_),
-                    [self = shared_from_this(),
-                     stays = how.keep_alive](error_code code, size_t) {
-                      if (code)
-                        self->close();
-                      else
-                        self->after_answer(stays);
-                    });
+  asio::async_write(
+    socket_, asio::buffer(out_),
+    [self = shared_from_this(), stays](error_code code, size_t) {
+      if (code)
+        self->close();
+      else
+        self->after_answer(stays);
+    });
 }
 
 void connection::respond(uint64_t number, response x) {
@@ -310,9 +317,9 @@ void connection::open(uint64_t number, response head) {
     return;
   phase_ = phase::streaming;
   observe(head);
-  auto how = frame(std::nullopt);
+  auto how = frame(head.length);
   chunked_ = is_chunked(how);
-  keep_alive_ = how.keep_alive && chunked_;
+  keep_alive_ = how.keep_alive && (chunked_ || how.size);
   last_part_ = core_.stopping || is_head_;
   parts_.push_front({render_head(head, how), nullptr});
   if (!writing_)
@@ -378,10 +385,28 @@ void connection::write_next_part() {
                     });
 }
 
+void connection::watch(uint64_t number, std::function<void()> gone) {
+  if (number != number_
+      || (phase_ != phase::handling && phase_ != phase::streaming))
+    return;
+  gone_ = std::move(gone);
+  watch();
+}
+
 void connection::watch() {
+  if (std::exchange(watching_, true))
+    return;
   auto then = [self = shared_from_this(), n = number_](error_code code) {
-    if (code || self->phase_ != phase::streaming || self->number_ != n)
+    self->watching_ = false;
+    auto awaited
+      = self->phase_ == phase::streaming || self->phase_ == phase::handling;
+    if (code || !awaited)
       return;
+    // It was for a former answer.
+    if (self->number_ != n) {
+      self->watch();
+      return;
+    }
     char first = 0;
     auto size = self->socket_.receive(asio::buffer(&first, 1),
                                       asio::socket_base::message_peek, code);
@@ -453,6 +478,8 @@ void connection::close() {
   error_code ignored;
   socket_.close(ignored);
   fail_parts();
+  if (auto gone = std::exchange(gone_, nullptr))
+    gone();
   core_.open.erase(self);
 }
 

@@ -84,6 +84,8 @@ public:
 
   void finish(uint64_t number);
 
+  void watch(uint64_t number, std::function<void()> gone);
+
   /// Nobody is left to answer.
   void dropped(uint64_t number);
 
@@ -140,7 +142,7 @@ private:
 
   void write_next_part();
 
-  /// Notices, while parts are sent, that the client hangs up.
+  /// Notices, while an answer is awaited or sent, that the client hangs up.
   void watch();
 
   void end_stream();
@@ -171,6 +173,11 @@ private:
   /// Of the request that is being answered; late answers to others are nothing.
   uint64_t number_ = 0;
   uint64_t body_bytes_ = 0;
+  /// Address of the client.
+  std::string peer_;
+  /// Told if the client goes away.
+  std::function<void()> gone_;
+  bool watching_ = false;
   unsigned version_ = 11;
   bool keep_alive_ = true;
   bool is_head_ = false;

@@ -3,8 +3,10 @@
 
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +31,8 @@ struct request {
   std::string target;
   header_list headers;
   std::string body;
+  /// Address of who sent it, without the port.
+  std::string peer{};
 };
 
 /// An answer, or the head of one whose body comes in parts.
@@ -42,6 +46,13 @@ struct response {
   std::string body;
   /// What was asked for, for metrics; a constant, or empty.
   std::string_view operation{};
+  /// Size of the body, if it comes in parts and that is known: exactly so much
+  /// has to be sent. Without a body: of the one that GET would bring.
+  std::optional<uint64_t> length{};
+  /// There is none, whatever *length* says: an answer to HEAD, or a 304.
+  bool without_body = false;
+  /// A header Date is among the headers.
+  bool dated = false;
 };
 
 /// The answer to one request. May be kept, and used from any thread; nothing
@@ -72,6 +83,13 @@ public:
   /// Returns whether somebody may still want the answer. A client that goes
   /// away is noticed while a body is sent to it in parts.
   virtual bool is_open() const = 0;
+
+  /// Tells *gone* on the server's thread, once, if the client goes away before
+  /// its answer was sent. It costs something, so only who waits long asks. A
+  /// client that has sent its next request already is not watched.
+  virtual void watch(std::function<void()> gone) {
+    static_cast<void>(gone);
+  }
 };
 
 using exchange_ptr = std::shared_ptr<exchange>;

@@ -3,9 +3,11 @@
 
 #include "gateway/http/server.hpp"
 
+#include "gateway/http/companion.hpp"
 #include "gateway/http/connection.hpp"
 #include "runtime/log.hpp"
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <pthread.h>
@@ -59,8 +61,8 @@ public:
   }
 
   void send(std::string part, listener done) override {
-    asio::post(core_->io, [to = to_, n = number_, part = std::move(part),
-                           done = std::move(done)]() mutable {
+    asio::dispatch(core_->io, [to = to_, n = number_, part = std::move(part),
+                               done = std::move(done)]() mutable {
       if (auto x = to.lock())
         x->send(n, std::move(part), std::move(done));
       else if (done)
@@ -76,11 +78,22 @@ public:
     return !to_.expired();
   }
 
+  void watch(std::function<void()> gone) override {
+    asio::dispatch(core_->io,
+                   [to = to_, n = number_, gone = std::move(gone)]() mutable {
+                     if (auto x = to.lock())
+                       x->watch(n, std::move(gone));
+                     else
+                       gone();
+                   });
+  }
+
 private:
-  /// The connection is touched on its own thread only, its end included.
+  /// The connection is touched on its own thread only, its end included. There,
+  /// it is done at once.
   template <class F>
   void post(F f) {
-    asio::post(core_->io, [to = to_, f = std::move(f)]() mutable {
+    asio::dispatch(core_->io, [to = to_, f = std::move(f)]() mutable {
       if (auto x = to.lock())
         f(*x);
     });
@@ -129,6 +142,9 @@ struct server::impl {
     core->limits = options.limits;
     core->answer = std::move(f);
     core->observe = std::move(options.observe);
+    beside = std::move(options.beside);
+    if (beside)
+      beside->begin({core, &core->io});
   }
 
   error_code listen(const std::string& host, uint16_t wanted) {
@@ -198,6 +214,8 @@ struct server::impl {
 
   void drain() {
     core->stopping = true;
+    if (beside)
+      beside->drain();
     error_code ignored;
     acceptor.close(ignored);
     pause.cancel();
@@ -237,12 +255,15 @@ struct server::impl {
     all.clear();
     pause.cancel();
     acceptor.close();
+    if (beside)
+      beside->end();
     core->answer = nullptr;
     core->io.restart();
     core->io.poll();
   }
 
   std::shared_ptr<server_core> core;
+  std::shared_ptr<companion> beside;
   tcp::acceptor acceptor;
   asio::steady_timer pause;
   uint16_t port = 0;
@@ -257,8 +278,11 @@ result<std::unique_ptr<server>> server::start(server_options options,
   auto host = options.host;
   auto port = options.port;
   auto x = std::make_unique<impl>(std::move(options), std::move(f));
-  if (auto code = x->listen(host, port))
+  if (auto code = x->listen(host, port)) {
+    if (x->beside)
+      x->beside->end();
     return error{ec::system_failure, code.message()};
+  }
   x->accept();
   blocked_signals guard;
   x->thread = std::thread{[self = x.get()] { self->run(); }};

@@ -14,6 +14,8 @@
 
 namespace coppice::http {
 
+class companion;
+
 /// What clients may do, and how long they may take.
 struct server_limits {
   using ms = std::chrono::milliseconds;
@@ -63,6 +65,8 @@ struct server_options {
   server_limits limits{};
   /// Called on the server's thread for each answer; must not block.
   std::function<void(const answered&)> observe{};
+  /// Shares the thread of the server, which lets go of it when it has stopped.
+  std::shared_ptr<companion> beside{};
 };
 
 /// An HTTP/1.1 server with a thread of its own: keep-alive, pipelining, bodies

@@ -12,14 +12,19 @@ namespace coppice::http {
 
 namespace {
 
-constexpr std::array<std::pair<unsigned, std::string_view>, 27> names{{
+constexpr std::array<std::pair<unsigned, std::string_view>, 33> names{{
   {100, "Continue"},
   {200, "OK"},
   {201, "Created"},
   {202, "Accepted"},
   {204, "No Content"},
   {206, "Partial Content"},
+  {301, "Moved Permanently"},
+  {302, "Found"},
+  {303, "See Other"},
   {304, "Not Modified"},
+  {307, "Temporary Redirect"},
+  {308, "Permanent Redirect"},
   {400, "Bad Request"},
   {401, "Unauthorized"},
   {403, "Forbidden"},
@@ -38,6 +43,7 @@ constexpr std::array<std::pair<unsigned, std::string_view>, 27> names{{
   {431, "Request Header Fields Too Large"},
   {500, "Internal Server Error"},
   {501, "Not Implemented"},
+  {502, "Bad Gateway"},
   {503, "Service Unavailable"},
   {504, "Gateway Timeout"},
 }};
@@ -88,16 +94,19 @@ std::string render_head(const response& x, const framing& how) {
   auto out = "HTTP/1.1 " + std::to_string(x.status) + ' ';
   out += status_name(x.status);
   out += "\r\n";
-  add(out, "Date", http_date(how.now));
+  if (!x.dated)
+    add(out, "Date", http_date(how.now));
   if (!x.type.empty())
     add(out, "Content-Type", x.type);
   for (auto& [name, value] : x.headers)
     add(out, name, value);
-  if (is_chunked(how))
+  // These have no body, whoever asked: without a size they need say nothing.
+  auto says_nothing = x.status == 204 || (x.status == 304 && !how.size);
+  if (is_chunked(how) && !says_nothing)
     add(out, "Transfer-Encoding", "chunked");
-  else if (how.size && x.status != 204)
+  else if (how.size && !says_nothing)
     add(out, "Content-Length", std::to_string(*how.size));
-  auto stays = how.keep_alive && (how.size || is_chunked(how));
+  auto stays = how.keep_alive && (how.size || is_chunked(how) || says_nothing);
   if (!stays)
     add(out, "Connection", "close");
   else if (how.version < 11)

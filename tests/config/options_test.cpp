@@ -152,6 +152,17 @@ CAF_TEST(others are let in only with node insecure) {
   CAF_CHECK_EQUAL(error_of(minimal + open, {"--node.insecure"}), "none");
 }
 
+CAF_TEST(requests to services come in where other nodes do) {
+  auto x = load_text(minimal + "node.listen = 127.0.0.5:7401");
+  CAF_REQUIRE(x);
+  CAF_CHECK(x.value().service_address() == (host_port{"127.0.0.5", 0}));
+  auto open = std::string{"worker.service_listen = 0.0.0.0:7500\n"};
+  CAF_CHECK_EQUAL(error_of_line(open).find("test.conf:3: worker.service_listen:"
+                                           " '0.0.0.0:7500' can be reached"),
+                  0u);
+  CAF_CHECK_EQUAL(error_of_line(open + "node.insecure = yes"), "none");
+}
+
 CAF_TEST(a gateway serves this machine only) {
   auto open = std::string{"http.listen = 0.0.0.0:7480\n"};
   auto roles = std::string{"node.roles = manager,gateway\n"};

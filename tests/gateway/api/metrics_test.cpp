@@ -26,7 +26,7 @@ CAF_TEST(answers are counted by what was asked and what came of it) {
   x.add({"getTask", 200, 3ms});
   x.add({"getTask", 404, 2s});
   x.add({"", 400, 0ms});
-  auto text = x.render("n1", {3, 7, 1}, {});
+  auto text = x.render("n1", {3, 7, 1}, {}, {});
   for (auto part :
        {"coppice_node_info{node=\"n1\"} 1\n",
         "coppice_http_requests_total{operation=\"getTask\",code=\"200\"} 2\n",
@@ -47,7 +47,7 @@ CAF_TEST(answers are counted by what was asked and what came of it) {
 CAF_TEST(the page is as Prometheus wants it) {
   api::metrics_book x;
   x.add({"listTasks", 200, 1ms});
-  std::istringstream in{x.render("n1", {}, api::look_at_process())};
+  std::istringstream in{x.render("n1", {}, {}, api::look_at_process())};
   const std::regex sample{
     R"re(([a-z_]+)(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? [0-9.e+]+)re"};
   const std::regex heading{"# (HELP|TYPE) ([a-z_]+) .*"};
