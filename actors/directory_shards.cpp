@@ -81,6 +81,8 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
     case proto::Request::kDrain:
     case proto::Request::kForgetNode:
     case proto::Request::kEvents:
+    case proto::Request::kTokens:
+    case proto::Request::kToken:
       return ask(cluster_group, std::move(x), f);
     case proto::Request::kShards: {
       auto reply = options.is_manager ? shards() : not_leader(cluster_group);

@@ -3,6 +3,7 @@
 
 #include "gateway/gateway.hpp"
 
+#include "gateway/api/access.hpp"
 #include "gateway/api/metrics.hpp"
 #include "gateway/http/server.hpp"
 #include "gateway/http_bridge.hpp"
@@ -35,6 +36,8 @@ http::server_limits limits_of(const node_config& config) {
   return x;
 }
 
+using shared_book = std::atomic<std::shared_ptr<const api::token_book>>;
+
 class gateway_part : public node_part {
 public:
   explicit gateway_part(caf::actor_system& sys) : self_(sys) {}
@@ -49,6 +52,9 @@ public:
   result<> start(const node_config& config, node_surroundings here) {
     http_bridge_options options;
     options.managers = std::move(here.managers);
+    options.on_tokens = [book = book_](const proto::TokensReply& x) {
+      book->store(std::make_shared<const api::token_book>(x));
+    };
     bridge_ = here.system.spawn(http_bridge, std::move(options));
     bridge_->attach_functor(
       [this, over = std::move(here.over)](const caf::error& why) {
@@ -72,6 +78,10 @@ public:
                                          + server.error().message};
     server_ = std::move(server.value());
     serving_ = server_.get();
+    if (!is_loopback(config.http.listen))
+      log::warn("node {} serves HTTP to other machines, and it is not"
+                " encrypted: put a proxy with TLS before {}",
+                config.node.id, to_string(config.http.listen));
     log::info("node {} serves HTTP on {}", config.node.id,
               to_string({config.http.listen.host, server_->port()}));
     return ok();
@@ -94,7 +104,8 @@ public:
 private:
   /// On the thread of the server.
   void serve(http::request x, http::exchange_ptr to) {
-    auto routed = api::route_request(std::move(x));
+    auto known = book_->load();
+    auto routed = api::route_request(std::move(x), known.get(), now_ms());
     if (auto* refused = std::get_if<http::response>(&routed)) {
       to->respond(std::move(*refused));
       return;
@@ -114,6 +125,12 @@ private:
                                 api_call{std::move(call), std::move(to)}));
   }
 
+  static int64_t now_ms() {
+    using namespace std::chrono;
+    auto now = system_clock::now().time_since_epoch();
+    return duration_cast<milliseconds>(now).count();
+  }
+
   http::response show_metrics() const {
     // Its thread may be faster than whoever started it.
     auto* server = serving_.load();
@@ -130,6 +147,9 @@ private:
   std::string node_;
   /// Of the thread of the server.
   api::metrics_book metrics_;
+  /// Written by the bridge, read on the thread of the server. Empty until the
+  /// cluster has answered; what it said last counts until it says more.
+  std::shared_ptr<shared_book> book_ = std::make_shared<shared_book>();
   http_bridge_impl bridge_;
   std::unique_ptr<http::server> server_;
   std::atomic<const http::server*> serving_ = nullptr;

@@ -32,6 +32,7 @@ extern const command backup_command_info;
 extern const command shards_command_info;
 extern const command products_command_info;
 extern const command product_command_info;
+extern const command token_command_info;
 extern const command stop_command_info;
 
 // -- for scripts inside a task

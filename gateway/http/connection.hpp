@@ -173,6 +173,7 @@ private:
   uint64_t body_bytes_ = 0;
   unsigned version_ = 11;
   bool keep_alive_ = true;
+  bool from_loopback_ = false;
   bool is_head_ = false;
   bool chunked_ = false;
   bool writing_ = false;

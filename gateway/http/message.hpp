@@ -29,6 +29,9 @@ struct request {
   std::string target;
   header_list headers;
   std::string body;
+  /// It came over a connection from this machine. Who passes requests on for
+  /// others, such as a proxy, looks the same.
+  bool from_loopback = false;
 };
 
 /// An answer, or the head of one whose body comes in parts.

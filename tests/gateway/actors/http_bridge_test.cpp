@@ -154,8 +154,10 @@ struct fixture : test_coordinator_fixture<> {
     auto result = std::make_shared<heard>();
     http::header_list headers{{"host", "localhost"},
                               {"content-type", "application/json"}};
+    static const api::token_book none;
     auto routed = api::route_request(
-      {std::move(method), std::move(target), headers, std::move(body)});
+      {std::move(method), std::move(target), headers, std::move(body), true},
+      &none, 0);
     auto* call = std::get_if<api::routed_call>(&routed);
     CAF_REQUIRE(call);
     caf::anon_send(bridge, std::make_shared<api_call>(api_call{
