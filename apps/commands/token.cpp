@@ -166,7 +166,8 @@ const command token_command_info{
   .brief = "make, list or revoke the tokens of the HTTP API",
   .synopsis = "[options] create NAME --role ROLE | list | revoke NAME",
   .text
-  = "Once there is a token, every request to a gateway needs one: 'Authorization:"
+  = "Once there is a token, every request to a gateway needs one: "
+    "'Authorization:"
     " Bearer\n"
     "TOKEN'. A viewer may look at everything; an operator may change tasks, "
     "drain and release\n"

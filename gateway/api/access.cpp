@@ -62,10 +62,9 @@ http::response challenge(unsigned status, std::string_view code,
   return result;
 }
 
-std::optional<http::response> check_token(const http::request& x,
-                                          const token_book& known,
-                                          int64_t now_ms,
-                                          proto::TokenRole least) {
+std::optional<http::response>
+check_token(const http::request& x, const token_book& known, int64_t now_ms,
+            proto::TokenRole least) {
   auto is_one = [](auto& y) { return y.first == "authorization"; };
   if (std::count_if(x.headers.begin(), x.headers.end(), is_one) > 1)
     return challenge(400, "bad_request",

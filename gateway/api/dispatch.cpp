@@ -118,10 +118,9 @@ route_request(http::request x, const token_book* known, int64_t now_ms) {
     return refuse(http::problem(*bad));
   if (auto bad = check_body(what, x))
     return refuse(std::move(*bad));
-  routed_call result{
-    &what,
-    {std::move(match.values), std::move(target.value().query),
-     std::move(x.headers), std::move(x.body)}};
+  routed_call result{&what,
+                     {std::move(match.values), std::move(target.value().query),
+                      std::move(x.headers), std::move(x.body)}};
   if (!known && is_probe(what)) {
     proto::Reply reply;
     reply.mutable_error()->set_message(tokens_unknown);

@@ -22,10 +22,9 @@ bool is_name_character(char c) {
 result<> check_name(std::string_view name) {
   if (name.empty() || name.size() > max_token_name_bytes
       || !std::all_of(name.begin(), name.end(), is_name_character))
-    return error{ec::invalid_argument,
-                 "the name of a token has 1 to "
-                   + std::to_string(max_token_name_bytes)
-                   + " characters of A-Za-z0-9._-"};
+    return error{ec::invalid_argument, "the name of a token has 1 to "
+                                         + std::to_string(max_token_name_bytes)
+                                         + " characters of A-Za-z0-9._-"};
   return ok();
 }
 

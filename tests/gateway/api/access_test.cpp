@@ -130,8 +130,7 @@ CAF_TEST(a refusal says how to go on) {
 CAF_TEST(nobody is served before the tokens are known) {
   for (auto from_loopback : {true, false}) {
     CAF_CHECK_EQUAL(status(make("", from_loopback), nullptr), 503u);
-    CAF_CHECK_EQUAL(status(make("Bearer admin", from_loopback), nullptr),
-                    503u);
+    CAF_CHECK_EQUAL(status(make("Bearer admin", from_loopback), nullptr), 503u);
   }
   auto refused = api::admit(make(""), nullptr, now, proto::VIEWER);
   CAF_REQUIRE(refused);
@@ -139,12 +138,12 @@ CAF_TEST(nobody is served before the tokens are known) {
 }
 
 CAF_TEST(health is for everybody) {
-  for (auto* known : {static_cast<const api::token_book*>(nullptr), &none,
-                      &book})
+  for (auto* known :
+       {static_cast<const api::token_book*>(nullptr), &none, &book})
     for (auto from_loopback : {true, false})
-      CAF_CHECK_EQUAL(status(make("", from_loopback), known,
-                             proto::TOKEN_ROLE_UNKNOWN),
-                      200u);
+      CAF_CHECK_EQUAL(
+        status(make("", from_loopback), known, proto::TOKEN_ROLE_UNKNOWN),
+        200u);
 }
 
 CAF_TEST(routes ask for the role that they take) {
@@ -178,8 +177,8 @@ CAF_TEST(only what changes nothing is for viewers) {
 }
 
 CAF_TEST(a gateway that knows no tokens is not ready) {
-  auto routed = api::route_request({"GET", "/readyz", {}, {}, true}, nullptr,
-                                   now);
+  auto routed
+    = api::route_request({"GET", "/readyz", {}, {}, true}, nullptr, now);
   auto* refused = std::get_if<http::response>(&routed);
   CAF_REQUIRE(refused);
   CAF_CHECK_EQUAL(refused->status, 503u);
