@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "runtime/access/token_rules.hpp"
-#include "storage/state_machine/restore.hpp"
 #include "tests/storage/machine.hpp"
 
 #include <caf/test/unit_test.hpp>
@@ -46,6 +45,7 @@ CAF_TEST(a token is made once and may be asked for again) {
   CAF_CHECK(create(m, token("b", "1")) == fine);
   auto before = dump(m.store());
   CAF_CHECK(create(m, token("b", "1")) == fine);
+  CAF_CHECK(dump(m.store()) == before);
   CAF_CHECK(create(m, token("a", "2", proto::ADMIN)) == fine);
   auto all = tokens(m);
   CAF_REQUIRE_EQUAL(all.size(), 2u);

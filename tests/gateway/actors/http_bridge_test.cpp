@@ -409,4 +409,40 @@ CAF_TEST(who is not answered when the bridge ends hears of it) {
   CAF_CHECK(alive.expired());
 }
 
+CAF_TEST(the tokens are asked for again and again) {
+  auto m = make_manager();
+  proto::Reply some;
+  some.mutable_tokens()->add_tokens()->set_name("ci");
+  proto::Reply none;
+  none.mutable_tokens();
+  m->says = {some, no_leader, none};
+  std::vector<int> told;
+  http_bridge_options options;
+  options.managers.local = m->handle;
+  options.on_tokens
+    = [&](const proto::TokensReply& x) { told.push_back(x.tokens_size()); };
+  bridge = sys.spawn(http_bridge, options);
+  consume_messages();
+  CAF_REQUIRE_EQUAL(told.size(), 1u);
+  CAF_CHECK_EQUAL(told[0], 1);
+  pass(2'500ms);
+  // Who does not lead says nothing of the tokens.
+  CAF_REQUIRE_EQUAL(told.size(), 2u);
+  CAF_CHECK_EQUAL(told[1], 0);
+}
+
+CAF_TEST(a manager that does not answer has the tokens stay as they are) {
+  auto m = make_manager();
+  auto told = 0;
+  http_bridge_options options;
+  options.managers.local = m->handle;
+  options.on_tokens = [&](const proto::TokensReply&) { ++told; };
+  bridge = sys.spawn(http_bridge, options);
+  consume_messages();
+  pass(10s);
+  CAF_CHECK_EQUAL(told, 0);
+  // And is not asked over and over.
+  CAF_CHECK_EQUAL(m->asked.size(), 1u);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

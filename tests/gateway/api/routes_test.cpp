@@ -102,7 +102,7 @@ CAF_TEST(a body is JSON where one is wanted) {
 
 CAF_TEST(a page of another site can do nothing) {
   auto say = [](std::string name, std::string value, std::string method) {
-    http::request x{std::move(method), "/v1/tasks/1.1.1/cancel", {}, {}};
+    http::request x{std::move(method), "/v1/tasks/1.1.1/cancel", {}, {}, true};
     if (name != "host")
       x.headers.emplace_back("host", "localhost:7480");
     x.headers.emplace_back(name, value);
