@@ -140,6 +140,14 @@ struct directory_state {
 
   proto::Reply events(const proto::EventsRequest& x) const;
 
+  proto::Reply tokens() const;
+
+  void change_token(const lead_info& to, const proto::TokenRequest& x,
+                    reply_handler f);
+
+  /// Answers what this actor reads from the cluster group itself.
+  proto::Reply read_own(const proto::Request& x) const;
+
   void bind(const lead_info& to, const proto::BindRequest& x, reply_handler f);
 
   /// Says who leads the groups.

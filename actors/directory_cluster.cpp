@@ -5,6 +5,7 @@
 
 #include "actors/directory.hpp"
 #include "actors/replies.hpp"
+#include "runtime/access/token_rules.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/health/node_overview.hpp"
 #include "runtime/log.hpp"
@@ -113,6 +114,49 @@ void directory_state::bind(const lead_info& to, const proto::BindRequest& x,
       });
 }
 
+proto::Reply directory_state::tokens() const {
+  proto::Reply reply;
+  auto& out = *reply.mutable_tokens();
+  auto read = read_cluster([&](const table_view& view) {
+    for (auto& row : get_tokens(view))
+      *out.add_tokens() = std::move(row);
+  });
+  return read ? reply : not_leader(cluster_group);
+}
+
+void directory_state::change_token(const lead_info& to,
+                                   const proto::TokenRequest& x,
+                                   reply_handler f) {
+  if (auto okay = check_token_change(x.change()); !okay) {
+    auto reply = refusal(okay.error());
+    return f(reply);
+  }
+  proto::Command command;
+  *command.mutable_token() = x.change();
+  self->request(to.replicator, caf::infinite, std::move(command))
+    .then(
+      [f](const proto::Outcome& outcome) {
+        proto::Reply reply;
+        if (outcome.has_error())
+          *reply.mutable_error() = outcome.error();
+        else if (outcome.token().has_error())
+          *reply.mutable_error() = outcome.token().error();
+        else
+          reply.mutable_token();
+        f(reply);
+      },
+      [f](const caf::error& err) {
+        auto reply = refusal(to_error(unknown_outcome(err)));
+        f(reply);
+      });
+}
+
+proto::Reply directory_state::read_own(const proto::Request& x) const {
+  if (x.has_events())
+    return events(x.events());
+  return x.has_tokens() ? tokens() : products(x.products());
+}
+
 void directory_state::ask_cluster(const lead_info& to, proto::Request x,
                                   reply_handler f) {
   switch (x.kind_case()) {
@@ -126,9 +170,12 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
     case proto::Request::kServices:
     case proto::Request::kService:
       return deliver(to.placer, std::move(x), std::move(f));
+    case proto::Request::kToken:
+      return change_token(to, x.token(), std::move(f));
     case proto::Request::kNodes:
     case proto::Request::kProducts:
     case proto::Request::kEvents:
+    case proto::Request::kTokens:
     case proto::Request::kDrain:
     case proto::Request::kRelease:
     case proto::Request::kForgetNode:
@@ -145,11 +192,10 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
       [this, x, f](const proto::Outcome& barrier) {
         auto& centre = leads[cluster_group].centre;
         auto leads_still = !barrier.has_error() && centre;
-        if (leads_still && !x.has_products() && !x.has_events())
+        auto is_own = x.has_products() || x.has_events() || x.has_tokens();
+        if (leads_still && !is_own)
           return deliver(centre, x, f);
-        auto reply = !leads_still     ? not_leader(cluster_group)
-                     : x.has_events() ? events(x.events())
-                                      : products(x.products());
+        auto reply = leads_still ? read_own(x) : not_leader(cluster_group);
         f(reply);
       },
       lost);

@@ -83,6 +83,8 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
     case proto::Request::kEvents:
     case proto::Request::kServices:
     case proto::Request::kService:
+    case proto::Request::kTokens:
+    case proto::Request::kToken:
       return ask(cluster_group, std::move(x), f);
     case proto::Request::kJournal:
       return ask(shard_group(x.journal().shard()), std::move(x), f);

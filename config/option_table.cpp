@@ -101,8 +101,10 @@ void add_node(std::vector<option>& xs) {
   xs.back().is_switch = true;
   xs.push_back(make(
     {"http.listen",
-     "Where a gateway serves the HTTP API: an address that only this machine"
-     " can reach. Port 0 takes any free one."},
+     "Where a gateway serves the HTTP API. Other machines are served once there"
+     " are tokens ('coppice token'), and HTTP is not encrypted: put a proxy"
+     " with TLS before an address that they can reach. Port 0 takes any free"
+     " one."},
     "HOST:PORT", "", [](auto& x) -> auto& { return x.http.listen; },
     parse_host_port, [](const host_port& x) { return to_string(x); }));
   xs.push_back(count(

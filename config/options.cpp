@@ -275,13 +275,6 @@ result<> validate(const node_config& x) {
     return refuse(x.where("worker.managers"),
                   "is missing; a node without the role manager needs the"
                   " address of a manager");
-  // Whoever reaches the API may run any command.
-  if (x.node.roles.gateway && !is_loopback(x.http.listen))
-    return refuse(x.where("http.listen"),
-                  in_quotes(to_string(x.http.listen))
-                    + " can be reached from other machines, and the HTTP API"
-                      " trusts whoever connects; it can only be served on a"
-                      " loopback address, such as 127.0.0.1");
   if (auto done = check_managers(x); !done)
     return done;
   if (!x.services.empty() && !x.node.roles.manager)

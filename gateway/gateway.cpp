@@ -3,6 +3,7 @@
 
 #include "gateway/gateway.hpp"
 
+#include "gateway/api/access.hpp"
 #include "gateway/api/metrics.hpp"
 #include "gateway/forward/forwarder.hpp"
 #include "gateway/forward/head_rules.hpp"
@@ -40,13 +41,7 @@ http::server_limits limits_of(const node_config& config) {
   return x;
 }
 
-/// Returns why a request to a service may not go on; nothing if it may.
-std::optional<http::response> refuse_service(const http::request& x) {
-  auto refused = api::refuse_browsers(x);
-  if (refused)
-    refused->operation = forward::forward_operation;
-  return refused;
-}
+using shared_book = std::atomic<std::shared_ptr<const api::token_book>>;
 
 class gateway_part : public node_part {
 public:
@@ -79,6 +74,10 @@ public:
                                          + server.error().message};
     server_ = std::move(server.value());
     serving_ = server_.get();
+    if (!is_loopback(config.http.listen))
+      log::warn("node {} serves HTTP to other machines, and it is not"
+                " encrypted: put a proxy with TLS before {}",
+                config.node.id, to_string(config.http.listen));
     log::info("node {} serves HTTP on {}", config.node.id,
               to_string({config.http.listen.host, server_->port()}));
     return ok();
@@ -102,6 +101,9 @@ private:
     };
     http_bridge_options options;
     options.managers = here.managers;
+    options.on_tokens = [book = book_](const proto::TokensReply& x) {
+      book->store(std::make_shared<const api::token_book>(x));
+    };
     bridge_ = here.system.spawn(http_bridge, std::move(options));
     bridge_->attach_functor(fails);
     request_forwarder_options follow;
@@ -127,14 +129,12 @@ private:
 
   /// On the thread of the server.
   void serve(http::request x, http::exchange_ptr to) {
+    auto known = book_->load();
     if (forward::is_service_target(x.target)) {
-      if (auto refused = refuse_service(x))
-        to->respond(std::move(*refused));
-      else
-        forwarder_->serve(std::move(x), std::move(to));
+      forward_request(std::move(x), std::move(to), known.get());
       return;
     }
-    auto routed = api::route_request(std::move(x));
+    auto routed = api::route_request(std::move(x), known.get(), now_ms());
     if (auto* refused = std::get_if<http::response>(&routed)) {
       to->respond(std::move(*refused));
       return;
@@ -152,6 +152,27 @@ private:
     else
       caf::anon_send(bridge_, std::make_shared<api_call>(
                                 api_call{std::move(call), std::move(to)}));
+  }
+
+  void forward_request(http::request x, http::exchange_ptr to,
+                       const api::token_book* known) {
+    auto refused = api::admit(x, known, now_ms(), proto::OPERATOR);
+    if (refused) {
+      refused->operation = forward::forward_operation;
+      to->respond(std::move(*refused));
+      return;
+    }
+    // It was for this gateway; without tokens it is the service's.
+    if (!known->empty())
+      std::erase_if(x.headers,
+                    [](auto& y) { return y.first == "authorization"; });
+    forwarder_->serve(std::move(x), std::move(to));
+  }
+
+  static int64_t now_ms() {
+    using namespace std::chrono;
+    auto now = system_clock::now().time_since_epoch();
+    return duration_cast<milliseconds>(now).count();
   }
 
   http::response show_metrics() const {
@@ -172,6 +193,9 @@ private:
   api::metrics_book metrics_;
   std::shared_ptr<forward::forwarder> forwarder_
     = std::make_shared<forward::forwarder>();
+  /// Written by the bridge, read on the thread of the server. Empty until the
+  /// cluster has answered; what it said last counts until it says more.
+  std::shared_ptr<shared_book> book_ = std::make_shared<shared_book>();
   http_bridge_impl bridge_;
   request_forwarder_impl routes_;
   std::unique_ptr<http::server> server_;

@@ -5,6 +5,7 @@
 
 #include "actors/replies.hpp"
 #include "gateway/http/problem.hpp"
+#include "runtime/log.hpp"
 #include "runtime/task/request_rules.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -102,6 +103,27 @@ void http_bridge_state::on_manager(directory_actor x) {
       waiting.push_back(number);
   for (auto number : waiting)
     attempt(number);
+}
+
+void http_bridge_state::on_tick() {
+  self->delayed_send(self, options.refresh, caf::tick_atom::value);
+  if (std::exchange(asks_tokens, true))
+    return;
+  proto::Request request;
+  request.mutable_tokens();
+  ask(std::move(request), false, [this](const proto::Reply& x) {
+    asks_tokens = false;
+    if (x.has_tokens())
+      options.on_tokens(x.tokens());
+    if (std::exchange(lacks_tokens, !x.has_tokens()) == !x.has_tokens())
+      return;
+    if (x.has_tokens())
+      log::info("{} knows the tokens of the cluster again", name);
+    else
+      log::warn("{} cannot ask which tokens there are, and goes on with those"
+                " that it knows: {}",
+                name, x.error().message());
+  });
 }
 
 void http_bridge_state::on_down(const caf::down_msg& x) {
@@ -298,11 +320,14 @@ http_bridge(http_bridge_impl::stateful_pointer<http_bridge_state> self,
   state.directory = caf::actor_cast<api_actor>(state.options.managers.local);
   self->set_down_handler(
     [self](const caf::down_msg& x) { self->state.on_down(x); });
+  if (state.options.on_tokens)
+    self->send(self, caf::tick_atom::value);
   return {
     [self](const api_call_ptr& x) { self->state.on_call(x); },
     [self](bridge_retry x) { self->state.on_retry(x.number); },
     [self](bridge_give_up x) { self->state.on_give_up(x.number); },
     [self](const bridge_resume& x) { self->state.on_resume(x); },
+    [self](caf::tick_atom) { self->state.on_tick(); },
     [self](caf::connect_atom) { self->state.on_connect(); },
   };
 }

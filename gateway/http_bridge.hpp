@@ -58,6 +58,8 @@ using http_bridge_impl
   = http_bridge_actor::extend<caf::reacts_to<bridge_retry>,
                               caf::reacts_to<bridge_give_up>,
                               caf::reacts_to<bridge_resume>,
+                              // Asks which tokens there are.
+                              caf::reacts_to<caf::tick_atom>,
                               // Looks for a manager again.
                               caf::reacts_to<caf::connect_atom>>;
 
@@ -74,6 +76,10 @@ struct http_bridge_options {
   /// Pauses between attempts, doubled from the first to the last.
   std::chrono::milliseconds first_pause{25};
   std::chrono::milliseconds last_pause{400};
+  /// Told the tokens of the cluster at first and then every *refresh*, as long
+  /// as a manager answers; may be null.
+  std::function<void(const proto::TokensReply&)> on_tokens;
+  std::chrono::milliseconds refresh{2'000};
 };
 
 /// The state of HTTP_BRIDGE. Asks again as the client library does: where that
@@ -127,6 +133,8 @@ struct http_bridge_state {
 
   void on_connect();
 
+  void on_tick();
+
   void on_down(const caf::down_msg& x);
 
   void on_manager(directory_actor x);
@@ -174,6 +182,12 @@ struct http_bridge_state {
   api_actor directory;
 
   bool connecting = false;
+
+  /// It was asked which tokens there are, and not answered yet.
+  bool asks_tokens = false;
+
+  /// The last such question had no answer, and it is said so in the log.
+  bool lacks_tokens = false;
 
   std::map<uint64_t, question> open;
 

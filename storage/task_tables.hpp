@@ -5,6 +5,7 @@
 
 #include "proto/command.pb.h"
 #include "proto/task.pb.h"
+#include "proto/token.pb.h"
 #include "runtime/task/task_id.hpp"
 #include "storage/table_view.hpp"
 
@@ -267,6 +268,19 @@ std::vector<proto::ManagerRow> get_managers(const table_view& view);
 void put_manager(table_view& view, const proto::ManagerRow& x);
 
 void erase_manager(table_view& view, std::string_view name);
+
+// -- tokens -------------------------------------------------------------------
+
+std::optional<proto::TokenRow> get_token(const table_view& view,
+                                         std::string_view name);
+
+/// Returns the tokens of the HTTP API, ordered by name; only in the cluster
+/// group.
+std::vector<proto::TokenRow> get_tokens(const table_view& view);
+
+void put_token(table_view& view, const proto::TokenRow& x);
+
+void erase_token(table_view& view, std::string_view name);
 
 // -- checkpoints --------------------------------------------------------------
 

@@ -145,7 +145,8 @@ const std::vector<command>& command_table() {
     nodes_command_info,      drain_command_info,    release_command_info,
     forget_command_info,     events_command_info,   managers_command_info,
     manager_command_info,    shards_command_info,   products_command_info,
-    product_command_info,    service_command_info,  backup_command_info,
+    product_command_info,    service_command_info,  token_command_info,
+    backup_command_info,
     stop_command_info,       progress_command_info, stage_command_info,
     checkpoint_command_info, result_command_info,
   };

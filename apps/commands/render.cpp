@@ -5,6 +5,7 @@
 
 #include "apps/commands/text.hpp"
 #include "config/values.hpp"
+#include "runtime/access/token_rules.hpp"
 #include "runtime/health/node_entry.hpp"
 
 #include <algorithm>
@@ -371,6 +372,18 @@ std::string render_shards(const proto::ShardsReply& x) {
                     std::to_string(y.term()),
                     y.address().empty() ? "-" : y.address()});
   return render_table({"GROUP", "LEADER", "TERM", "ADDRESS"}, rows);
+}
+
+std::string render_tokens(const proto::TokensReply& x, unix_ms now) {
+  std::vector<std::vector<std::string>> rows;
+  for (auto& y : x.tokens()) {
+    auto end = y.expires_ms() == 0     ? std::string{"never"}
+               : y.expires_ms() <= now ? std::string{"expired"}
+                                       : render_time(y.expires_ms());
+    rows.push_back({printable(y.name()), std::string{role_name(y.role())},
+                    render_time(y.created_ms()), end});
+  }
+  return render_table({"NAME", "ROLE", "CREATED", "EXPIRES"}, rows);
 }
 
 std::string render_error(const proto::TaskError& x) {

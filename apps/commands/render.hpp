@@ -66,6 +66,9 @@ std::string render_shards(const proto::ShardsReply& x);
 /// Renders the table of `coppice managers`.
 std::string render_managers(const proto::ManagersReply& x);
 
+/// Renders the table of `coppice token list`.
+std::string render_tokens(const proto::TokensReply& x, unix_ms now);
+
 /// Renders the table of `coppice nodes`.
 std::string render_nodes(const proto::NodesReply& xs, unix_ms now);
 

@@ -78,23 +78,9 @@ std::optional<http::response> check_body(const route& what,
   return std::nullopt;
 }
 
-std::string_view without_port(std::string_view host) {
-  if (host.starts_with('[')) // An IPv6 address.
-    return host.substr(0, host.find(']') + 1);
-  return host.substr(0, host.find(':'));
-}
-
-bool is_own_name(std::string_view host) {
-  auto name = without_port(host);
-  // All of 127/8 as digits, but no name such as 127.example.com.
-  return name == "localhost" || name == "[::1]"
-         || (name.starts_with("127.")
-             && name.find_first_not_of("0123456789.")
-                  == std::string_view::npos);
-}
-
-bool changes_something(std::string_view method) {
-  return method != "GET" && method != "HEAD";
+bool is_probe(const route& what) {
+  auto* how = std::get_if<question>(&what.serve);
+  return how != nullptr && how->is_probe;
 }
 
 } // namespace
@@ -106,49 +92,41 @@ std::optional<std::string_view> call::parameter(std::string_view name) const {
   return std::nullopt;
 }
 
-std::optional<http::response> refuse_browsers(const http::request& x) {
-  // A name of somebody else that resolves to this machine: the page that it
-  // came from believes to speak to its own server.
-  auto host = http::find_header(x.headers, "host");
-  if (!host.empty() && !is_own_name(host))
-    return http::problem(421, "misdirected_request",
-                         "this gateway serves this machine only: say"
-                         " localhost or 127.0.0.1");
-  if (!changes_something(x.method))
-    return std::nullopt;
-  auto origin = http::find_header(x.headers, "origin");
-  auto site = http::find_header(x.headers, "sec-fetch-site");
-  auto is_own = origin.empty() || origin == "http://" + std::string{host};
-  auto is_here = site.empty() || site == "same-origin" || site == "none";
-  if (!is_own || !is_here)
-    return http::problem(403, "forbidden",
-                         "a page of another site may change nothing here");
-  return std::nullopt;
-}
-
-std::variant<routed_call, http::response> route_request(http::request x) {
+std::variant<routed_call, http::response>
+route_request(http::request x, const token_book* known, int64_t now_ms) {
   static const auto router = make_router();
-  if (auto refused = refuse_browsers(x))
-    return std::move(*refused);
   auto target = http::parse_target(x.target);
-  if (!target)
-    return http::problem(target.error());
+  if (!target) {
+    auto refused = admit(x, known, now_ms, proto::VIEWER);
+    return refused ? std::move(*refused) : http::problem(target.error());
+  }
   auto found = router.find(x.method, target.value().segments);
-  if (auto* miss = std::get_if<http::route_miss>(&found))
-    return refuse_miss(*miss);
+  // Who may see nothing is not told either what there is.
+  if (auto* miss = std::get_if<http::route_miss>(&found)) {
+    auto refused = admit(x, known, now_ms, proto::VIEWER);
+    return refused ? std::move(*refused) : refuse_miss(*miss);
+  }
   auto& match = std::get<http::route_match>(found);
   auto& what = routes()[match.route];
   auto refuse = [&](http::response why) {
     why.operation = what.operation;
     return why;
   };
+  if (auto refused = admit(x, known, now_ms, what.least))
+    return refuse(std::move(*refused));
   if (auto bad = check_query(what, target.value().query))
     return refuse(http::problem(*bad));
   if (auto bad = check_body(what, x))
     return refuse(std::move(*bad));
-  return routed_call{&what,
+  routed_call result{&what,
                      {std::move(match.values), std::move(target.value().query),
                       std::move(x.headers), std::move(x.body)}};
+  if (!known && is_probe(what)) {
+    proto::Reply reply;
+    reply.mutable_error()->set_message(tokens_unknown);
+    return refuse(std::get<question>(what.serve).answer(result.x, reply));
+  }
+  return result;
 }
 
 } // namespace coppice::api

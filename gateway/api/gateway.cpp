@@ -48,7 +48,9 @@ void add_gateway_routes(std::vector<route>& xs) {
     xs.push_back({"GET", path, operation, {}, body_use::none, serve});
   };
   add("/healthz", "getHealth", own_answer{answer_health});
+  xs.back().least = proto::TOKEN_ROLE_UNKNOWN;
   add("/readyz", "getReadiness", question{ask_ready, answer_ready, true});
+  xs.back().least = proto::TOKEN_ROLE_UNKNOWN;
   add("/metrics", "getMetrics", metrics_answer{});
   add("/v1/openapi.json", "getDescription", own_answer{answer_description});
 }

@@ -124,10 +124,13 @@ void add_node_routes(std::vector<route>& xs) {
   add("GET", "/v1/nodes", "listNodes", {ask_nodes, answer_nodes});
   add("GET", "/v1/nodes/{node}", "getNode", {ask_nodes, answer_node});
   add("DELETE", "/v1/nodes/{node}", "forgetNode", {ask_forget, answer_forget});
+  xs.back().least = proto::ADMIN;
   add("POST", "/v1/nodes/{node}/drain", "drainNode", {ask_drain, answer_drain});
   xs.back().body = body_use::optional;
+  xs.back().least = proto::OPERATOR;
   add("POST", "/v1/nodes/{node}/release", "releaseNode",
       {ask_release, answer_release});
+  xs.back().least = proto::OPERATOR;
   add("GET", "/v1/events", "listEvents", {ask_events, answer_events});
   xs.back().parameters = {{"after"}, {"limit"}};
   add("GET", "/v1/products", "listProducts", {ask_products, answer_products});

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "gateway/api/access.hpp"
 #include "gateway/http/message.hpp"
 #include "gateway/http/target.hpp"
 #include "proto/api.pb.h"
@@ -82,6 +83,9 @@ struct route {
   std::vector<parameter> parameters;
   body_use body = body_use::none;
   std::variant<question, own_answer, streaming, metrics_answer> serve;
+  /// The least role it takes once there are tokens; `TOKEN_ROLE_UNKNOWN`:
+  /// anybody may ask, without a token.
+  proto::TokenRole least = proto::VIEWER;
 };
 
 /// Returns the whole API.
@@ -94,14 +98,11 @@ struct routed_call {
 };
 
 /// Finds the route of a request and checks what can be checked before it is
-/// understood.
+/// understood; that who asks may, before all else.
+/// @param known See `admit`.
+/// @param now_ms Unix time in milliseconds.
 /// @returns an answer that refuses it, if it is not to be served.
-std::variant<routed_call, http::response> route_request(http::request x);
-
-/// Returns why a request may have been made by a page that a browser shows,
-/// behind the back of who looks at it; nothing if it was not. As long as nobody
-/// has to prove who he is, whoever can reach the port may do anything, and a
-/// browser on this machine can.
-std::optional<http::response> refuse_browsers(const http::request& x);
+std::variant<routed_call, http::response>
+route_request(http::request x, const token_book* known, int64_t now_ms);
 
 } // namespace coppice::api

@@ -218,8 +218,11 @@ http::response answer_retry(const call&, const proto::Reply& x) {
 
 void add_task_routes(std::vector<route>& xs) {
   auto add = [&](auto method, auto path, auto operation, auto serve) -> route& {
-    return xs.emplace_back(
+    auto& x = xs.emplace_back(
       route{method, path, operation, {}, body_use::none, serve});
+    if (x.method != "GET")
+      x.least = proto::OPERATOR;
+    return x;
   };
   add("POST", "/v1/tasks", "submitTask", question{ask_submit, answer_submit})
     .body

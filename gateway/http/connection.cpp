@@ -49,6 +49,14 @@ std::string lowered(std::string_view x) {
   return result;
 }
 
+bool is_loopback(const asio::ip::address& x) {
+  // A socket for both kinds of addresses has IPv4 peers as ::ffff:a.b.c.d.
+  if (x.is_v6() && x.to_v6().is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, x.to_v6())
+      .is_loopback();
+  return x.is_loopback();
+}
+
 } // namespace
 
 connection::connection(server_core& core, asio::ip::tcp::socket socket)
@@ -71,9 +79,11 @@ void connection::start() {
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
   socket_.non_blocking(true, ignored);
+  // A peer that is gone already has no address, and no rights.
   auto peer = socket_.remote_endpoint(ignored);
   if (!ignored)
     peer_ = peer.address().to_string();
+  from_loopback_ = !ignored && is_loopback(peer.address());
   read_idle();
 }
 
@@ -243,6 +253,7 @@ void connection::handle() {
                            view(field.value()));
   x.body = std::move(head.body());
   x.peer = peer_;
+  x.from_loopback = from_loopback_;
   // Alive as long as this runs: the answer may come at once.
   auto self = shared_from_this();
   core_.answer(std::move(x),

@@ -180,6 +180,7 @@ private:
   bool watching_ = false;
   unsigned version_ = 11;
   bool keep_alive_ = true;
+  bool from_loopback_ = false;
   bool is_head_ = false;
   bool chunked_ = false;
   bool writing_ = false;

@@ -33,6 +33,9 @@ struct request {
   std::string body;
   /// Address of who sent it, without the port.
   std::string peer{};
+  /// It came over a connection from this machine. Who passes requests on for
+  /// others, such as a proxy, looks the same.
+  bool from_loopback = false;
 };
 
 /// An answer, or the head of one whose body comes in parts.

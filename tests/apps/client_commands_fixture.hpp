@@ -45,6 +45,10 @@ public:
       *reply.mutable_explain()->mutable_task() = tasks_[x.explain().id()];
     else if (x.has_release())
       reply.mutable_release()->set_quarantined(x.release().node() == "bad");
+    else if (x.has_tokens())
+      *reply.mutable_tokens() = tokens;
+    else if (x.has_token())
+      change_token(x.token().change(), reply);
     else if (x.has_log())
       *reply.mutable_log() = output;
     else
@@ -68,6 +72,8 @@ public:
       task.mutable_attempts(0)->set_ended_ms(ended_ms);
     }
   }
+
+  proto::TokensReply tokens;
 
   /// What there is to read.
   proto::LogReply output;
@@ -108,6 +114,14 @@ private:
       }
       item->set_id(known->second);
     }
+  }
+
+  void change_token(const proto::TokenCommand& x, proto::Reply& reply) {
+    reply.mutable_token();
+    if (x.has_created())
+      *tokens.add_tokens() = x.created();
+    else
+      reply.mutable_error()->set_message("no token " + x.revoked());
   }
 
   void get(const proto::GetRequest& x, proto::GetReply& reply) {

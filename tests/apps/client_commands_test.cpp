@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Coppice contributors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "apps/commands/render.hpp"
+#include "runtime/access/token_rules.hpp"
 #include "tests/apps/client_commands_fixture.hpp"
 
 #include <algorithm>
@@ -107,6 +109,39 @@ CAF_TEST(explain says where a task stands in a sentence) {
     CAF_CHECK(run({"explain", name}) == exit_code::success);
     CAF_CHECK_EQUAL(out.str(), name + " " + sentence + "\n");
   }
+}
+
+CAF_TEST(a token is printed once and only its hash is sent) {
+  CAF_CHECK(run({"token", "create", "ci", "--role=operator", "--expires=30d"})
+            == exit_code::success);
+  auto text = out.str();
+  CAF_REQUIRE_EQUAL(text.size(), 8u + 43u + 1u);
+  CAF_CHECK(text.starts_with("coppice_"));
+  text.pop_back();
+  CAF_REQUIRE_EQUAL(store.tokens.tokens_size(), 1);
+  auto& row = store.tokens.tokens(0);
+  CAF_CHECK(row.hash() == hash_token(text));
+  CAF_CHECK(row.role() == proto::OPERATOR);
+  auto days = (row.expires_ms() - now_ms() + 60'000) / 86'400'000;
+  CAF_CHECK_EQUAL(days, 30);
+  CAF_CHECK(run({"token", "create", "b", "--role=viewer"})
+            == exit_code::success);
+  CAF_CHECK_EQUAL(store.tokens.tokens(1).expires_ms(), 0);
+  CAF_CHECK(out.str() != text + "\n");
+}
+
+CAF_TEST(a list of tokens has no hashes) {
+  auto& x = *store.tokens.add_tokens();
+  x.set_name("ci");
+  x.set_role(proto::ADMIN);
+  x.set_hash("secret");
+  CAF_CHECK(run({"token", "list", "--json"}) == exit_code::success);
+  CAF_CHECK_EQUAL(out.str(), "{\"name\":\"ci\",\"role\":\"ADMIN\"}\n");
+  CAF_CHECK(run({"token", "list"}) == exit_code::success);
+  CAF_CHECK(out.str().find("never") != std::string::npos);
+  CAF_CHECK(out.str().find("secret") == std::string::npos);
+  CAF_CHECK(run({"token", "revoke", "x"}) == exit_code::refused);
+  CAF_CHECK(complains("no token x"));
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

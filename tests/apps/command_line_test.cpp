@@ -116,6 +116,16 @@ CAF_TEST(what is not understood is named in one line) {
   says({"submit"}, "file");
   says({"submit", "a", "b"}, "'b'");
   says({"stop", "now"}, "'now'");
+  says({"token"}, "action and name");
+  says({"token", "make", "a"}, "'make' is not create, list or revoke");
+  says({"token", "create"}, "name");
+  says({"token", "create", "a"}, "--role is missing");
+  says({"token", "create", "a", "--role=root"}, "'root'");
+  says({"token", "create", "a/b", "--role=admin"}, "A-Za-z0-9._-");
+  says({"token", "create", "a", "--role=admin", "--expires=0s"}, "--expires");
+  says({"token", "create", "a", "--role=admin", "--json"}, "list only");
+  says({"token", "list", "a"}, "'a'");
+  says({"token", "revoke", "a", "--role=admin"}, "create only");
   says({"backup"}, "file is missing");
   says({"backup", "a", "b"}, "'b'");
   says({"progress"}, "percentage");

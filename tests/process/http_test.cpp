@@ -314,11 +314,8 @@ CAF_TEST(what cannot be served is refused at the start) {
                              + listen + "\n";
     return run_coppice({"node", "--config", file.string()});
   };
-  auto said = try_node("0.0.0.0:0");
-  CAF_CHECK_EQUAL(said.code, 2);
-  CAF_CHECK(said.err.find("bad.conf:5: http.listen") != std::string::npos);
   start(node, port);
-  said = try_node("127.0.0.1:" + std::to_string(port));
+  auto said = try_node("127.0.0.1:" + std::to_string(port));
   CAF_CHECK_EQUAL(said.code, 2);
   CAF_CHECK(said.err.find("http.listen: cannot listen") != std::string::npos);
 }

@@ -357,4 +357,19 @@ CAF_TEST(owners of before a restore are refused and those after it are not ) {
   }
 }
 
+CAF_TEST(tokens are still valid) {
+  proto::Command command;
+  auto& row = *command.mutable_token()->mutable_created();
+  row.set_name("ci");
+  row.set_role(proto::VIEWER);
+  row.set_hash(std::string(32, 'h'));
+  demand(!before.run(command).token().has_error(), "created");
+  back_up();
+  auto after = restored(10);
+  auto xs
+    = after->read([](const table_view& view) { return get_tokens(view); });
+  CAF_REQUIRE_EQUAL(xs.size(), 1u);
+  CAF_CHECK(xs[0].name() == "ci" && xs[0].hash() == row.hash());
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

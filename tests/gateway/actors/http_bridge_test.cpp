@@ -154,8 +154,10 @@ struct fixture : test_coordinator_fixture<> {
     auto result = std::make_shared<heard>();
     http::header_list headers{{"host", "localhost"},
                               {"content-type", "application/json"}};
+    static const api::token_book none;
     auto routed = api::route_request(
-      {std::move(method), std::move(target), headers, std::move(body)});
+      {std::move(method), std::move(target), headers, std::move(body), true},
+      &none, 0);
     auto* call = std::get_if<api::routed_call>(&routed);
     CAF_REQUIRE(call);
     caf::anon_send(bridge, std::make_shared<api_call>(api_call{
@@ -405,6 +407,42 @@ CAF_TEST(who is not answered when the bridge ends hears of it) {
   consume_messages();
   // The exchange is gone, and says so by itself.
   CAF_CHECK(alive.expired());
+}
+
+CAF_TEST(the tokens are asked for again and again) {
+  auto m = make_manager();
+  proto::Reply some;
+  some.mutable_tokens()->add_tokens()->set_name("ci");
+  proto::Reply none;
+  none.mutable_tokens();
+  m->says = {some, no_leader, none};
+  std::vector<int> told;
+  http_bridge_options options;
+  options.managers.local = m->handle;
+  options.on_tokens
+    = [&](const proto::TokensReply& x) { told.push_back(x.tokens_size()); };
+  bridge = sys.spawn(http_bridge, options);
+  consume_messages();
+  CAF_REQUIRE_EQUAL(told.size(), 1u);
+  CAF_CHECK_EQUAL(told[0], 1);
+  pass(2'500ms);
+  // Who does not lead says nothing of the tokens.
+  CAF_REQUIRE_EQUAL(told.size(), 2u);
+  CAF_CHECK_EQUAL(told[1], 0);
+}
+
+CAF_TEST(a manager that does not answer has the tokens stay as they are) {
+  auto m = make_manager();
+  auto told = 0;
+  http_bridge_options options;
+  options.managers.local = m->handle;
+  options.on_tokens = [&](const proto::TokensReply&) { ++told; };
+  bridge = sys.spawn(http_bridge, options);
+  consume_messages();
+  pass(10s);
+  CAF_CHECK_EQUAL(told, 0);
+  // And is not asked over and over.
+  CAF_CHECK_EQUAL(m->asked.size(), 1u);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -7,6 +7,7 @@
 
 #include "gateway/api/routes.hpp"
 #include "proto/http.pb.h"
+#include "runtime/access/token_rules.hpp"
 #include "runtime/proto_json.hpp"
 
 #include <caf/test/unit_test.hpp>
@@ -145,6 +146,28 @@ CAF_TEST(parameters and bodies are those of the routes) {
       = member(object(operation, "requestBody"), "required").bool_value();
     CAF_CHECK_EQUAL(needs_body, x.body == api::body_use::required);
   }
+}
+
+CAF_TEST(the roles are those of the routes) {
+  for (auto& x : api::routes()) {
+    CAF_MESSAGE(std::string{x.operation});
+    auto& path = object(object(description(), "paths"), std::string{x.path});
+    auto& operation = object(path, lowered(x.method));
+    auto is_open = x.least == proto::TOKEN_ROLE_UNKNOWN;
+    auto role = text(operation, "x-role");
+    auto expected = is_open ? std::string{} : std::string{role_name(x.least)};
+    CAF_CHECK_EQUAL(role, expected);
+    // Nothing there overrides what goes for all.
+    auto overrides = operation.fields().contains("security");
+    CAF_CHECK_EQUAL(overrides, is_open);
+    CAF_CHECK(member(operation, "security").list_value().values().empty());
+  }
+  auto& all = member(description(), "security").list_value();
+  CAF_REQUIRE_EQUAL(all.values_size(), 1);
+  CAF_CHECK(all.values(0).struct_value().fields().contains("bearer"));
+  auto& scheme = object(
+    object(object(description(), "components"), "securitySchemes"), "bearer");
+  CAF_CHECK_EQUAL(text(scheme, "scheme"), "bearer");
 }
 
 CAF_TEST(schemas have the fields of the messages) {

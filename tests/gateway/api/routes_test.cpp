@@ -17,25 +17,31 @@ http::request make(std::string method, std::string target,
   if (!body.empty())
     headers.emplace_back("content-type", "application/json");
   return {std::move(method), std::move(target), std::move(headers),
-          std::move(body)};
+          std::move(body), true};
+}
+
+/// There are no tokens.
+auto route(http::request x) {
+  static const api::token_book none;
+  return api::route_request(std::move(x), &none, 0);
 }
 
 http::response refusal(http::request x) {
-  auto routed = api::route_request(std::move(x));
+  auto routed = route(std::move(x));
   auto* refused = std::get_if<http::response>(&routed);
   CAF_REQUIRE(refused);
   return *refused;
 }
 
 unsigned status(http::request x) {
-  auto routed = api::route_request(std::move(x));
+  auto routed = route(std::move(x));
   auto* refused = std::get_if<http::response>(&routed);
   return refused ? refused->status : 0;
 }
 
 /// What the cluster is asked.
 result<proto::Request> ask(http::request x) {
-  auto routed = api::route_request(std::move(x));
+  auto routed = route(std::move(x));
   auto* call = std::get_if<api::routed_call>(&routed);
   CAF_REQUIRE(call);
   return std::get<api::question>(call->what->serve).ask(call->x);
@@ -43,7 +49,7 @@ result<proto::Request> ask(http::request x) {
 
 /// What is made of the answer of the cluster.
 http::response answer(http::request x, const proto::Reply& reply) {
-  auto routed = api::route_request(std::move(x));
+  auto routed = route(std::move(x));
   auto* call = std::get_if<api::routed_call>(&routed);
   CAF_REQUIRE(call);
   return std::get<api::question>(call->what->serve).answer(call->x, reply);
@@ -96,7 +102,7 @@ CAF_TEST(a body is JSON where one is wanted) {
 
 CAF_TEST(a page of another site can do nothing) {
   auto say = [](std::string name, std::string value, std::string method) {
-    http::request x{std::move(method), "/v1/tasks/1.1.1/cancel", {}, {}};
+    http::request x{std::move(method), "/v1/tasks/1.1.1/cancel", {}, {}, true};
     if (name != "host")
       x.headers.emplace_back("host", "localhost:7480");
     x.headers.emplace_back(name, value);
