@@ -131,6 +131,11 @@ void group_state::begin_to_lead() {
     = self->spawn<caf::linked>(task_tracker, options.follow, store, replicator);
   lead.scheduler = self->spawn<caf::linked>(job_scheduler, options.accept,
                                             store, replicator, lead.tracker);
+  client_desk_options serve;
+  serve.group = lead.group;
+  serve.lease = options.follow.lease;
+  lead.desk = caf::actor_cast<api_actor>(self->spawn<caf::linked>(
+    client_desk, serve, store, lead.tracker, lead.scheduler));
   if (facts)
     self->send(lead.tracker, *facts);
   if (!contacts.monitor)
@@ -145,6 +150,7 @@ void group_state::cease_to_lead() {
   if (lead.tracker) // It has nothing to begin any more.
     self->send(lead.tracker, lead_change{});
   auto former = lead;
+  lead.desk = nullptr;
   lead.scheduler = nullptr;
   lead.tracker = nullptr;
   lead.centre = nullptr;
@@ -164,7 +170,8 @@ void group_state::on_exit(const caf::exit_msg& x) {
     return; // See on_down.
   auto is_child = (lead.tracker && x.source == lead.tracker.address())
                   || (lead.scheduler && x.source == lead.scheduler.address())
-                  || (lead.centre && x.source == lead.centre.address());
+                  || (lead.centre && x.source == lead.centre.address())
+                  || (lead.desk && x.source == lead.desk.address());
   if (!replicator || x.source == replicator.address()
       || (is_child && !stopping)) {
     self->quit(x.reason); // Takes all others along.
@@ -213,6 +220,7 @@ void group_state::stop(const lead_info& x, const caf::error& why) {
     self->unlink_from(child.address());
     self->send_exit(child, why);
   };
+  end(x.desk);
   end(x.scheduler);
   end(x.tracker);
   end(x.centre);

@@ -35,8 +35,8 @@ bool is_passing(const proto::Error& x, const proto::Request& request) {
   // The log starts again: nobody knows whether it happened, and asking again
   // finds out.
   return code == ec::deadline_exceeded
-         && (request.has_submit() || request.has_cancel()
-             || request.has_bind());
+         && (request.has_submit() || request.has_cancel() || request.has_bind()
+             || request.has_lease_tasks() || request.has_client_lease());
 }
 
 } // namespace
