@@ -347,7 +347,7 @@ void scheduling_client_state::lease_tasks(const proto::LeaseTasksRequest& x,
                            "client '" + options.client + "' has 100 leases in "
                              + options.group + "; finish some first"));
   auto wait = lease_wait(x);
-  if (wait < commit_patience && may_have_tasks(x))
+  if (wait < commit_patience && has_to_wait(x))
     wait = commit_patience;
   if (wait.count() == 0)
     return deliver(promise, no_leases());
@@ -391,9 +391,10 @@ void scheduling_client_state::take_kinds(const proto::LeaseTasksRequest& x) {
   connect();
 }
 
-bool scheduling_client_state::may_have_tasks(
+bool scheduling_client_state::has_to_wait(
   const proto::LeaseTasksRequest& x) const {
   std::set<uint32_t> classes;
+  auto kinds_known = true;
   auto found = false;
   auto takes = [&](const std::string& kind) {
     return std::find(x.kinds().begin(), x.kinds().end(), kind)
@@ -404,8 +405,11 @@ bool scheduling_client_state::may_have_tasks(
       if (!found && classes.insert(queue.task_class).second)
         if (auto row = get_class(view, queue.task_class))
           found = takes(row->kind());
+    for (auto& kind : x.kinds())
+      kinds_known = kinds_known && get_kind(view, kind);
   });
-  return !read || found; // The failure shows where it matters.
+  // The failure shows where it matters.
+  return !read || found || !kinds_known;
 }
 
 void scheduling_client_state::hand_out(

@@ -164,9 +164,9 @@ struct scheduling_client_state {
   /// Registers anew if the client takes other tasks than before.
   void take_kinds(const proto::LeaseTasksRequest& x);
 
-  /// Returns whether tasks wait that a client asks for, as far as their kinds
-  /// go.
-  bool may_have_tasks(const proto::LeaseTasksRequest& x) const;
+  /// Returns whether the answer takes a commit, also if the client does not
+  /// wait: tasks of its kinds wait, or nobody has registered these.
+  bool has_to_wait(const proto::LeaseTasksRequest& x) const;
 
   /// Gives tasks to those who wait for them, and what is left back.
   void hand_out(const std::vector<proto::Assignment>& xs);

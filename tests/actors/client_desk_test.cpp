@@ -37,6 +37,16 @@ struct fixture : manager_fixture {
     return reply.lease_tasks().leases(0);
   }
 
+  /// Leases one task that pauses still.
+  proto::TaskLease lease_later() {
+    auto waits = request<proto::Reply>(front, wish(20s));
+    for (auto i = 0; i < 390 && !waits->value; ++i)
+      pass(50ms);
+    auto reply = need(waits);
+    demand(reply.lease_tasks().leases_size() == 1, "there is no lease");
+    return reply.lease_tasks().leases(0);
+  }
+
   static proto::Request news(const proto::TaskLease& x) {
     proto::Request out;
     out.mutable_client_lease()->set_lease(x.id());
@@ -69,6 +79,12 @@ struct fixture : manager_fixture {
       pass(200ms);
       progress(x);
     }
+  }
+
+  scheduling_client_actor client_handle(const std::string& name) {
+    using impl = std::remove_pointer_t<
+      client_desk_impl::stateful_pointer<client_desk_state>>;
+    return deref<impl>(desk).state.clients.at(name).handle;
   }
 
   /// Another manager leads, with the same log.
@@ -112,7 +128,22 @@ CAF_TEST(a client leases a task and finishes it) {
   CAF_CHECK_EQUAL(done.attempts(0).node(), "client:c1");
 }
 
+CAF_TEST(a kind is known when a client has asked for it) {
+  auto spec = noop();
+  spec.set_kind("words");
+  CAF_CHECK(ask(submission(spec)).submit().items(0).has_error());
+  auto first = wish();
+  first.mutable_lease_tasks()->set_kinds(0, "words");
+  auto nothing = request<proto::Reply>(front, first);
+  pass(1s);
+  CAF_CHECK_EQUAL(need(nothing).lease_tasks().leases_size(), 0);
+  CAF_CHECK(!ask(submission(spec)).submit().items(0).has_error());
+  lease(first);
+}
+
 CAF_TEST(who does not wait is answered at once) {
+  submit();
+  finish(lease(), proto::SUCCEEDED);
   auto reply = ask(wish());
   CAF_CHECK(!reply.has_error());
   CAF_CHECK_EQUAL(reply.lease_tasks().leases_size(), 0);
@@ -138,20 +169,37 @@ CAF_TEST(who has waited long enough gets nothing and loses nothing) {
 }
 
 CAF_TEST(what nobody waits for any more is given back) {
-  auto waits = request<proto::Reply>(front, wish(2s));
-  pass(1s);
-  // The client asks for something else while a task is on its way to it.
-  proto::Request other = wish(2s);
-  other.mutable_lease_tasks()->set_kinds(0, "words");
-  auto spec = noop();
-  auto submitted = std::make_shared<answer<proto::Reply>>();
-  self->send(front, other);
-  auto id = submit(spec);
-  CAF_CHECK_EQUAL(need(waits).lease_tasks().leases_size(), 0);
+  // The client is known, and waits for nothing.
+  submit();
+  finish(lease(), proto::SUCCEEDED);
+  proto::Pull crossing;
+  crossing.set_node("client:c1");
+  crossing.set_incarnation(1);
+  crossing.set_connection(99);
+  crossing.set_free(1);
+  crossing.add_kinds("noop");
+  caf::anon_send(scheduler, crossing,
+                 caf::actor_cast<worker_actor>(client_handle("c1")));
+  consume_messages();
+  auto id = submit();
   auto x = task(id);
-  CAF_CHECK(x.state() == proto::WAITING);
-  for (auto& attempt : x.attempts())
-    CAF_CHECK_EQUAL(attempt.reason(), proto::REFUSED_BY_NODE);
+  CAF_CHECK_EQUAL(x.state(), proto::WAITING);
+  CAF_REQUIRE_EQUAL(x.attempts_size(), 1);
+  CAF_CHECK_EQUAL(x.attempts(0).reason(), proto::REFUSED_BY_NODE);
+}
+
+CAF_TEST(who asks for other kinds does not wait for the former ones) {
+  auto waits = request<proto::Reply>(front, wish(20s));
+  auto other = wish(20s);
+  other.mutable_lease_tasks()->set_kinds(0, "words");
+  auto second = request<proto::Reply>(front, other);
+  CAF_CHECK_EQUAL(need(waits).lease_tasks().leases_size(), 0);
+  auto id = submit();
+  CAF_CHECK_EQUAL(task(id).state(), proto::WAITING);
+  auto spec = noop();
+  spec.set_kind("words");
+  submit(spec);
+  CAF_CHECK_EQUAL(need(second).lease_tasks().leases_size(), 1);
 }
 
 CAF_TEST(a client gets as many as it asks for and no more) {
@@ -177,10 +225,22 @@ CAF_TEST(a hundred leases are enough for a client) {
 CAF_TEST(a request that is repeated gets the same leases) {
   ask(submission(noop(), 2));
   auto x = lease(wish(0ms, "r1"));
-  CAF_CHECK_EQUAL(lease(wish(0ms, "r1")).id(), x.id());
+  CAF_CHECK(lease(wish(0ms, "r1")).id() == x.id());
   CAF_CHECK(lease(wish(0ms, "r2")).id() != x.id());
   finish(x, proto::SUCCEEDED);
   CAF_CHECK_EQUAL(ask(wish(0ms, "r1")).lease_tasks().leases_size(), 0);
+}
+
+CAF_TEST(a recall gets what was leased and nothing else) {
+  ask(submission(noop(), 2));
+  auto x = lease(wish(0ms, "r1"));
+  auto again = wish(0ms, "r1");
+  again.mutable_lease_tasks()->clear_kinds();
+  CAF_CHECK_EQUAL(ask(again).error().code(), number(ec::invalid_argument));
+  again.set_group(shard_group(0));
+  CAF_CHECK(lease(again).id() == x.id());
+  again.mutable_lease_tasks()->set_request_id("r2");
+  CAF_CHECK_EQUAL(ask(again).lease_tasks().leases_size(), 0);
 }
 
 CAF_TEST(a request that is repeated while it waits gets the same leases) {
@@ -189,7 +249,7 @@ CAF_TEST(a request that is repeated while it waits gets the same leases) {
   submit();
   CAF_REQUIRE_EQUAL(need(first).lease_tasks().leases_size(), 1);
   auto x = need(first).lease_tasks().leases(0).id();
-  CAF_CHECK_EQUAL(need(second).lease_tasks().leases(0).id(), x);
+  CAF_CHECK(need(second).lease_tasks().leases(0).id() == x);
 }
 
 CAF_TEST(clients and nodes share the tasks) {
@@ -251,7 +311,7 @@ CAF_TEST(a failure is tried again with the checkpoint) {
   CAF_CHECK(!save(x, data).has_error());
   auto reply = finish(x, proto::FAILED);
   CAF_CHECK_EQUAL(reply.client_lease().state(), proto::WAITING);
-  auto y = lease(wish(20s));
+  auto y = lease_later();
   CAF_CHECK_EQUAL(y.id(), id + ".2");
   CAF_CHECK(y.has_checkpoint());
   CAF_CHECK(y.checkpoint() == data);
@@ -305,18 +365,21 @@ CAF_TEST(a finish that a former leader took is confirmed by the next) {
   CAF_CHECK_EQUAL(progress(x).error().code(), number(ec::fenced));
 }
 
-CAF_TEST(a finish that the disk refuses is not confirmed until it is durable) {
+CAF_TEST(a finish is not answered before it is durable) {
   auto id = submit();
   auto x = lease();
+  auto end = news(x);
+  end.mutable_client_lease()->mutable_finish()->set_outcome(proto::SUCCEEDED);
   disk->broken = true;
-  CAF_CHECK(finish(x, proto::SUCCEEDED).has_error());
+  auto first = request<proto::Reply>(front, end);
+  auto second = request<proto::Reply>(front, end);
+  // Nor does a lease end because the disk is slow.
+  pass(3s);
+  CAF_CHECK(!first->value && !second->value);
   disk->broken = false;
-  proto::Reply reply;
-  for (auto i = 0; i < 20 && reply.client_lease().state() == 0; ++i) {
-    pass(100ms);
-    reply = finish(x, proto::SUCCEEDED);
-  }
-  CAF_CHECK_EQUAL(reply.client_lease().state(), proto::SUCCEEDED);
+  pass(3s);
+  for (auto& said : {first, second})
+    CAF_CHECK_EQUAL(need(said).client_lease().state(), proto::SUCCEEDED);
   CAF_CHECK_EQUAL(task(id).attempts_size(), 1);
 }
 
@@ -357,6 +420,7 @@ CAF_TEST(a client does not overwrite what nodes said of a kind) {
   auto worker = make_worker();
   worker->kinds = {"exclusive"};
   hello(worker);
+  pull(worker, 0);
   auto spec = noop();
   spec.set_kind("exclusive");
   submit(spec);

@@ -94,6 +94,7 @@ CAF_TEST_FIXTURE_SCOPE(http_clients_tests, fixture)
 
 CAF_TEST(a client in Python does each task once though nodes are killed) {
   auto c = connect(manager);
+  python_client python{port};
   std::vector<proto::TaskSpec> specs;
   for (auto i = 0; i < tasks; ++i) {
     auto& spec = specs.emplace_back();
@@ -102,9 +103,14 @@ CAF_TEST(a client in Python does each task once though nodes are killed) {
     spec.set_text(text_of(words_of(i)));
     spec.mutable_retry()->set_attempts(20);
   }
+  // Its kind is known when it has asked for tasks.
+  CAF_REQUIRE(eventually([&] {
+    proto::Request x;
+    x.mutable_submit()->add_specs(specs[0].SerializeAsString());
+    return !ask(*c, x).submit().items(0).has_error();
+  }));
   auto ids = submit(*c, specs);
   CAF_REQUIRE_EQUAL(ids.size(), size_t{tasks});
-  python_client python{port};
   auto await = [&](size_t n) {
     CAF_CHECK(eventually([&] { return succeeded(*c) >= n; }, 120s));
   };
