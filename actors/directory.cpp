@@ -246,6 +246,9 @@ void directory_state::ask_here(const lead_info& to, proto::Request x,
     case proto::Request::kCancel:
     case proto::Request::kRetry:
       return deliver(to.tracker, std::move(x), std::move(f));
+    case proto::Request::kLeaseTasks:
+    case proto::Request::kClientLease:
+      return deliver(to.desk, std::move(x), std::move(f));
     default:
       return read_here(to.group, std::move(x), std::move(f));
   }

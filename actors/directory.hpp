@@ -79,6 +79,11 @@ struct directory_state {
 
   using submission_ptr = std::shared_ptr<submission>;
 
+  /// A request for tasks on its way through the shards.
+  struct lease_walk;
+
+  using lease_walk_ptr = std::shared_ptr<lease_walk>;
+
   // -- constructors, destructors, and assignment operators --------------------
 
   explicit directory_state(directory_impl::pointer selfptr) : self(selfptr) {}
@@ -186,6 +191,19 @@ struct directory_state {
 
   void route_list(proto::Request& x, const reply_handler& f);
 
+  // -- parts: scheduling clients (directory_leases.cpp) -----------------------
+
+  /// Asks the shards for tasks, until one has some or nobody waits any more.
+  void lease_tasks(const proto::LeaseTasksRequest& x, const reply_handler& f);
+
+  /// Asks for what an earlier request with the same id got, and goes on.
+  void recall_leases(const lease_walk_ptr& x);
+
+  /// Asks the next shard.
+  void visit_for_leases(const lease_walk_ptr& x);
+
+  // -- parts: what all shards know (directory_shards.cpp) ---------------------
+
   /// Asks the INFORMATION_CENTRE and all shards to release a node.
   void release(proto::Request& x, const reply_handler& f);
 
@@ -228,6 +246,9 @@ struct directory_state {
   std::map<uint64_t, question> questions;
 
   uint64_t last_question = 0;
+
+  /// Which shard the next request for tasks begins with.
+  size_t next_shard = 0;
 
   /// Invalid if this is the only manager.
   peer_links_actor links;

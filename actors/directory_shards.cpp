@@ -59,6 +59,7 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
     case proto::Request::kRetry:
     case proto::Request::kExplain:
     case proto::Request::kLog:
+    case proto::Request::kClientLease:
       return route_ids(x, f);
     case proto::Request::kList:
       return route_list(x, f);
@@ -66,6 +67,8 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
       return list_nodes(f);
     case proto::Request::kRelease:
       return release(x, f);
+    case proto::Request::kLeaseTasks:
+      return lease_tasks(x.lease_tasks(), f);
     case proto::Request::kManagers:
       return route_named(x.managers().of_group(), x, f);
     case proto::Request::kManager:

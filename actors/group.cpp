@@ -138,6 +138,11 @@ void group_state::begin_to_lead() {
                                             store, replicator, lead.tracker);
   lead.journals
     = self->spawn<caf::linked>(service_store, lead.group, store, replicator);
+  client_desk_options serve;
+  serve.group = lead.group;
+  serve.lease = options.follow.lease;
+  lead.desk = caf::actor_cast<api_actor>(self->spawn<caf::linked>(
+    client_desk, serve, store, lead.tracker, lead.scheduler));
   if (facts)
     self->send(lead.tracker, *facts);
   if (!contacts.monitor)
@@ -152,6 +157,7 @@ void group_state::cease_to_lead() {
   if (lead.tracker) // It has nothing to begin any more.
     self->send(lead.tracker, lead_change{});
   auto former = lead;
+  lead.desk = nullptr;
   lead.scheduler = nullptr;
   lead.tracker = nullptr;
   lead.centre = nullptr;
@@ -175,7 +181,7 @@ void group_state::on_exit(const caf::exit_msg& x) {
     = [&](auto& child) { return child && x.source == child.address(); };
   auto is_child = came_from(lead.tracker) || came_from(lead.scheduler)
                   || came_from(lead.centre) || came_from(lead.journals)
-                  || came_from(lead.placer);
+                  || came_from(lead.placer) || came_from(lead.desk);
   if (!replicator || x.source == replicator.address()
       || (is_child && !stopping)) {
     self->quit(x.reason); // Takes all others along.
@@ -224,6 +230,7 @@ void group_state::stop(const lead_info& x, const caf::error& why) {
     self->unlink_from(child.address());
     self->send_exit(child, why);
   };
+  end(x.desk);
   end(x.scheduler);
   end(x.tracker);
   end(x.centre);

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "actors/client_desk.hpp"
 #include "actors/information_centre.hpp"
 #include "actors/job_scheduler.hpp"
 #include "actors/local_messages.hpp"

@@ -275,6 +275,8 @@ struct lead_info {
   service_store_actor journals{};
   /// Only of the cluster group.
   service_placer_actor placer{};
+  /// Only of a shard: who serves scheduling clients.
+  api_actor desk{};
 };
 
 /// From PEER_LINKS to the DIRECTORY: the other manager that leads a group.

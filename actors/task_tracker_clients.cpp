@@ -7,6 +7,7 @@
 #include "actors/task_reads.hpp"
 #include "actors/task_tracker.hpp"
 #include "runtime/task/explain.hpp"
+#include "runtime/task/lease_rules.hpp"
 #include "runtime/task/live_task.hpp"
 #include "storage/task_tables.hpp"
 
@@ -89,11 +90,15 @@ proto::Reply task_tracker_state::explain(const proto::ExplainRequest& x) {
 proto::Reply task_tracker_state::nodes() {
   return read_tables(*store, [&](const table_view& view, proto::Reply& reply) {
     for (auto& row : get_nodes(view)) {
+      auto leased = book.count({row.name(), row.incarnation()});
+      auto* w = find_worker(row.name(), row.incarnation());
+      // A scheduling client that is gone is nobody's loss.
+      if (client_of(row.name()) && leased == 0 && !(w && w->connected))
+        continue;
       auto& out = *reply.mutable_nodes()->add_nodes();
       describe_node(row, out);
-      out.set_leased(
-        static_cast<uint32_t>(book.count({row.name(), row.incarnation()})));
-      if (auto* w = find_worker(row.name(), row.incarnation())) {
+      out.set_leased(static_cast<uint32_t>(leased));
+      if (w) {
         out.set_connected(w->connected);
         out.set_heard_ms(w->heard_ms);
       }

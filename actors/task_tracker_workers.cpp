@@ -8,6 +8,7 @@
 #include "runtime/health/node_rules.hpp"
 #include "runtime/log.hpp"
 #include "runtime/task/judgement.hpp"
+#include "runtime/task/lease_rules.hpp"
 #include "runtime/task/reconcile.hpp"
 #include "storage/task_query.hpp"
 #include "storage/task_tables.hpp"
@@ -44,8 +45,12 @@ void task_tracker_state::on_down(const caf::down_msg& x) {
       continue;
     // No proof of death: its leases live on until they end.
     w.connected = false;
+    auto leases = book.count({node, w.incarnation});
+    // A scheduling client has no connection: it asks again, or it does not.
+    if (client_of(node) && leases == 0)
+      continue;
     log::warn("{} lost the connection to node {}: {} leases wait for it",
-              options.group, node, book.count({node, w.incarnation}));
+              options.group, node, leases);
   }
 }
 

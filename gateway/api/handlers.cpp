@@ -15,6 +15,7 @@ const std::vector<route>& routes() {
   static const auto all = [] {
     std::vector<route> xs;
     add_task_routes(xs);
+    add_lease_routes(xs);
     add_node_routes(xs);
     add_service_routes(xs);
     add_gateway_routes(xs);

@@ -32,6 +32,7 @@ result<std::string> task(const call& x);
 
 /// The routes, by what they are about.
 void add_task_routes(std::vector<route>& xs);
+void add_lease_routes(std::vector<route>& xs);
 void add_node_routes(std::vector<route>& xs);
 void add_service_routes(std::vector<route>& xs);
 void add_gateway_routes(std::vector<route>& xs);

@@ -36,6 +36,7 @@ bool is_passing(const proto::Error& x, const proto::Request& request) {
   // finds out.
   return code == ec::deadline_exceeded
          && (request.has_submit() || request.has_cancel() || request.has_bind()
+             || request.has_lease_tasks() || request.has_client_lease()
              || request.token().change().has_created());
 }
 

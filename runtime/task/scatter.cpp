@@ -4,6 +4,7 @@
 #include "runtime/task/scatter.hpp"
 
 #include "runtime/error.hpp"
+#include "runtime/task/lease_rules.hpp"
 
 #include <algorithm>
 #include <map>
@@ -91,6 +92,12 @@ void note_age(proto::Reply& to, const proto::Reply& part) {
   to.set_age_ms(oldest);
 }
 
+/// Returns the task that a lease is of; what is no lease as it is.
+std::string task_of_lease(const proto::ClientLeaseRequest& x) {
+  auto key = parse_lease_id(x.lease());
+  return key ? to_string(key.value().task) : x.lease();
+}
+
 task_id id_of(const std::string& text) {
   auto id = parse_task_id(text);
   return id ? id.value() : task_id{};
@@ -110,6 +117,8 @@ std::vector<std::string> ids_of(const proto::Request& x) {
       return {x.explain().id()};
     case proto::Request::kLog:
       return {x.log().id()};
+    case proto::Request::kClientLease:
+      return {task_of_lease(x.client_lease())};
     default:
       return {};
   }

@@ -27,7 +27,8 @@ struct shard_request {
 /// Returns the shard that has a task, if there is a binding that it names.
 using shard_finder = std::function<std::optional<uint32_t>(const task_id&)>;
 
-/// Returns the ids that *x* names: get, cancel, retry, explain, log.
+/// Returns the ids that *x* names: get, cancel, retry, explain, log,
+/// client_lease.
 std::vector<std::string> ids_of(const proto::Request& x);
 
 /// Cuts a request that names tasks. What is no id, or in no shard, is refused

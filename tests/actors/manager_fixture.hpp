@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "actors/client_desk.hpp"
 #include "actors/directory.hpp"
 #include "actors/information_centre.hpp"
 #include "actors/job_scheduler.hpp"
@@ -105,13 +106,23 @@ struct manager_fixture : test_coordinator_fixture<> {
                           local_task_tracker_actor{tracker});
     centre
       = sys.spawn(information_centre, centre_options, cluster_store, cluster);
+    auto desk_options = client_desk_options{};
+    desk_options.lease = tracker_options.lease;
+    desk = sys.spawn(client_desk, desk_options, store,
+                     local_task_tracker_actor{tracker},
+                     local_job_scheduler_actor{scheduler});
     auto count = [this] { ++stops; };
     front = sys.spawn(directory,
                       directory_options{"m1", "m1:1", true, count, shards});
-    self->send(
-      front,
-      lead_info{
-        shard_group(0), scheduler, tracker, {}, replicator, nullptr, 1, true});
+    self->send(front, lead_info{shard_group(0),
+                                scheduler,
+                                tracker,
+                                {},
+                                replicator,
+                                nullptr,
+                                1,
+                                true,
+                                caf::actor_cast<api_actor>(desk)});
     self->send(
       front, lead_info{
                cluster_group, {}, {}, centre, cluster, cluster_store, 1, true});
@@ -122,6 +133,7 @@ struct manager_fixture : test_coordinator_fixture<> {
   /// `run`, which never returns while one ticks.
   void stop() {
     end(front);
+    end(desk);
     end(scheduler);
     end(tracker);
     end(centre);
@@ -358,6 +370,7 @@ struct manager_fixture : test_coordinator_fixture<> {
   job_scheduler_impl scheduler;
   task_tracker_impl tracker;
   information_centre_impl centre;
+  client_desk_impl desk;
   local_directory_actor front;
   std::vector<worker_ptr> probes;
   int stops = 0;

@@ -267,6 +267,34 @@ CAF_TEST(a submit that is asked again has the same key) {
   CAF_CHECK(m->asked[0].submit().specs(0) == m->asked[1].submit().specs(0));
 }
 
+CAF_TEST(tasks are leased again only with an id of the request) {
+  auto m = start_local();
+  proto::Reply none;
+  none.mutable_lease_tasks();
+  m->says = {no_leader, none};
+  auto x = ask("POST", "/v1/leases", R"({"client":"c","kinds":["k"]})");
+  CAF_CHECK_EQUAL(status(x), 503u);
+  m->asked.clear();
+  m->says = {refusal(ec::deadline_exceeded, "nobody knows"), none};
+  x = ask("POST", "/v1/leases",
+          R"({"client":"c","kinds":["k"],"requestId":"r"})");
+  pass(100ms);
+  CAF_CHECK_EQUAL(status(x), 200u);
+  CAF_CHECK_EQUAL(m->asked.size(), 2u);
+}
+
+CAF_TEST(news of a lease are told again) {
+  auto m = start_local();
+  proto::Reply done;
+  done.mutable_client_lease()->set_state(proto::SUCCEEDED);
+  m->says = {no_leader, refusal(ec::deadline_exceeded, "nobody knows"), done};
+  auto x
+    = ask("POST", "/v1/leases/1.1.1.1/finish", R"({"outcome":"SUCCEEDED"})");
+  pass(200ms);
+  CAF_CHECK_EQUAL(status(x), 200u);
+  CAF_CHECK_EQUAL(m->asked.size(), 3u);
+}
+
 CAF_TEST(whether it is ready is asked once) {
   auto m = start_local();
   m->says = {no_leader};

@@ -260,3 +260,49 @@ CAF_TEST(ready is who knows a leader of every group) {
   x = answer(request, reply);
   CAF_CHECK_EQUAL(x.status, 200u);
 }
+
+CAF_TEST(tasks are leased by a client with a name) {
+  auto body = R"({"client":"c1","kinds":["words"],"limit":3,"wait":"20s"})";
+  auto x = ask(make("POST", "/v1/leases", body));
+  CAF_REQUIRE(x);
+  auto& wanted = x.value().lease_tasks();
+  CAF_CHECK_EQUAL(wanted.client(), "c1");
+  CAF_CHECK_EQUAL(wanted.limit(), 3u);
+  CAF_CHECK_EQUAL(wanted.wait().seconds(), 20);
+  CAF_CHECK_EQUAL(wanted.request_id(), "");
+  http::header_list key{{"idempotency-key", "k1"}};
+  x = ask(make("POST", "/v1/leases", body, key));
+  CAF_REQUIRE(x);
+  CAF_CHECK_EQUAL(x.value().lease_tasks().request_id(), "k1");
+  for (auto bad : {R"({"client":"c1","kinds":["w"],"requestId":"k2"})",
+                   R"({"client":"c1"})", R"({"kinds":["w"]})",
+                   R"({"client":"a b","kinds":["w"]})",
+                   R"({"client":"c1","kinds":["w"],"wait":"21s"})", "x"})
+    CAF_CHECK(!ask(make("POST", "/v1/leases", bad, key)));
+  proto::Reply reply;
+  reply.mutable_lease_tasks();
+  auto nothing = answer(make("POST", "/v1/leases", body), reply);
+  CAF_CHECK_EQUAL(nothing.status, 200u);
+  CAF_CHECK_EQUAL(nothing.body, "{}\n");
+}
+
+CAF_TEST(news of a lease name it in the path) {
+  auto x = ask(make("POST", "/v1/leases/1.1.7.2/progress"));
+  CAF_REQUIRE(x);
+  CAF_CHECK_EQUAL(x.value().client_lease().lease(), "1.1.7.2");
+  CAF_CHECK(x.value().client_lease().has_progress());
+  x = ask(make("POST", "/v1/leases/1.1.7.2/checkpoint", R"({"data":"YWI="})"));
+  CAF_REQUIRE(x);
+  CAF_CHECK_EQUAL(x.value().client_lease().checkpoint().data(), "ab");
+  x = ask(make("POST", "/v1/leases/1.1.7.2/finish",
+               R"({"outcome":"SUCCEEDED","result":"42"})"));
+  CAF_REQUIRE(x);
+  CAF_CHECK_EQUAL(x.value().client_lease().finish().result(), "42");
+  CAF_CHECK_EQUAL(status(make("POST", "/v1/leases/1.1.7.2/finish")), 400u);
+  CAF_CHECK(!ask(make("POST", "/v1/leases/1.1.7.2/finish", "{}")));
+  CAF_CHECK(!ask(make("POST", "/v1/leases/1.1.7/progress")));
+  proto::Reply reply;
+  reply.mutable_client_lease()->set_stop(proto::CANCEL_REQUESTED);
+  auto stop = answer(make("POST", "/v1/leases/1.1.7.2/progress"), reply);
+  CAF_CHECK_EQUAL(stop.body, "{\"stop\":\"CANCEL_REQUESTED\"}\n");
+}
