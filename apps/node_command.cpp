@@ -8,6 +8,7 @@
 #include "config/data_folder.hpp"
 #include "config/options.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/service_listener.hpp"
 #include "runtime/launch/unique_fd.hpp"
 
 #include <netdb.h>
@@ -90,6 +91,10 @@ int serve(const node_config& config, const node_environment& environment,
     // Who is told may be gone; then this process is about to be as well.
     [[maybe_unused]] auto written = ::write(fd, "r", 1);
   };
+  if (config.node.roles.worker)
+    start.parts.push_back([&config](node_surroundings here) {
+      return start_service_listener(config, std::move(here));
+    });
   if (config.node.roles.gateway)
     start.parts.push_back([&config](node_surroundings here) {
       return start_gateway(config, std::move(here));

@@ -7,6 +7,10 @@
 #include "gateway/http/server.hpp"
 #include "runtime/log.hpp"
 
+#include <caf/send.hpp>
+
+#include <unistd.h>
+
 #include <chrono>
 #include <string>
 #include <utility>
@@ -31,15 +35,24 @@ http::server_limits limits_for_gateways() {
   return x;
 }
 
+/// Returns where others find this node if it listens on *x*.
+host_port reachable(host_port x) {
+  if (x.host != "0.0.0.0" && x.host != "::")
+    return x;
+  char host[256] = {};
+  ::gethostname(host, sizeof(host) - 1);
+  x.host = host;
+  return x;
+}
+
 class service_listener : public node_part {
 public:
   ~service_listener() override {
     stop();
   }
 
-  result<> start(const node_config& config, service_listener_options options) {
-    auto desk
-      = std::make_shared<forward::service_desk>(std::move(options.services));
+  result<> start(const node_config& config, const node_surroundings& here) {
+    auto desk = std::make_shared<forward::service_desk>(here.services);
     auto where = config.service_address();
     http::server_options how;
     how.host = where.host;
@@ -57,7 +70,7 @@ public:
     where.port = server_->port();
     log::info("node {} takes requests to services on {}", config.node.id,
               to_string(where));
-    options.announce(where);
+    caf::anon_send(here.service_host, listener_address{reachable(where)});
     return ok();
   }
 
@@ -74,10 +87,9 @@ private:
 } // namespace
 
 result<std::unique_ptr<node_part>>
-start_service_listener(const node_config& config,
-                       service_listener_options options) {
+start_service_listener(const node_config& config, node_surroundings here) {
   auto x = std::make_unique<service_listener>();
-  if (auto started = x->start(config, std::move(options)); !started)
+  if (auto started = x->start(config, here); !started)
     return started.error();
   return std::unique_ptr<node_part>{std::move(x)};
 }

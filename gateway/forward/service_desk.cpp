@@ -154,13 +154,32 @@ proto::ServiceCall make_call(http::request& x) {
 
 class process_call;
 
+/// Counts a request to a process for as long as it lives.
+class busy_mark {
+public:
+  explicit busy_mark(std::shared_ptr<std::atomic<uint32_t>> count)
+    : count_(std::move(count)) {
+    ++*count_;
+  }
+
+  busy_mark(busy_mark&&) = default;
+
+  ~busy_mark() {
+    if (count_)
+      --*count_;
+  }
+
+private:
+  std::shared_ptr<std::atomic<uint32_t>> count_;
+};
+
 } // namespace
 
 // -- core ---------------------------------------------------------------------
 
 struct service_desk::core : std::enable_shared_from_this<service_desk::core> {
   void serve_process(http::request x, http::exchange_ptr to,
-                     const local_service& what);
+                     const local_service& what, busy_mark busy);
 
   void tick();
 
@@ -178,11 +197,12 @@ class process_call : public delivery_listener,
                      public std::enable_shared_from_this<process_call> {
 public:
   process_call(std::shared_ptr<service_desk::core> owner, delivery what,
-               bool may_repeat, http::exchange_ptr to)
+               bool may_repeat, http::exchange_ptr to, busy_mark busy)
     : owner_(std::move(owner)),
       what_(std::move(what)),
       may_repeat_(may_repeat),
-      reply_(std::move(to)) {
+      reply_(std::move(to)),
+      busy_(std::move(busy)) {
     // nop
   }
 
@@ -284,13 +304,15 @@ private:
   bool may_repeat_;
   bool watched_ = false;
   http::exchange_ptr reply_;
+  busy_mark busy_;
   upstream_ptr link_;
 };
 
 } // namespace
 
 void service_desk::core::serve_process(http::request x, http::exchange_ptr to,
-                                       const local_service& what) {
+                                       const local_service& what,
+                                       busy_mark busy) {
   delivery y;
   y.address = "127.0.0.1:" + std::to_string(what.port);
   auto id = std::string{http::find_header(x.headers, "idempotency-key")};
@@ -303,7 +325,8 @@ void service_desk::core::serve_process(http::request x, http::exchange_ptr to,
   y.fresh = !may_repeat;
   y.patience = ms{std::clamp<int64_t>(what.request_timeout_ms, 1, 86'400'000)};
   auto call = std::make_shared<process_call>(shared_from_this(), std::move(y),
-                                             may_repeat, std::move(to));
+                                             may_repeat, std::move(to),
+                                             std::move(busy));
   calls.insert(call);
   call->start();
 }
@@ -346,7 +369,13 @@ void service_desk::serve(http::request x, http::exchange_ptr to) {
     return;
   }
   if (!what->handle) {
-    core_->serve_process(std::move(x), std::move(to), *what);
+    busy_mark busy{what->in_flight};
+    // Whoever stops it takes it out first, and then looks at the count.
+    auto still = core_->services->find(whom->who);
+    if (!still || still->epoch != whom->epoch)
+      to->respond(refusal(421, refused_not_here));
+    else
+      core_->serve_process(std::move(x), std::move(to), *what, std::move(busy));
     return;
   }
   auto reply = std::make_shared<native_reply>(std::move(to));
