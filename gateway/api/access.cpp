@@ -35,7 +35,7 @@ bool changes_something(std::string_view method) {
 bool begins_with_bearer(std::string_view x) {
   constexpr std::string_view scheme = "bearer ";
   auto same = [](char a, char b) {
-    return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b);
+    return a == b || (b >= 'A' && b <= 'Z' && b - 'A' + 'a' == a);
   };
   return x.size() > scheme.size()
          && std::equal(scheme.begin(), scheme.end(), x.begin(), same);
