@@ -36,8 +36,6 @@ struct directory_state::lease_walk {
   std::chrono::milliseconds waits{0};
   /// Shards of this round that could not be asked.
   size_t failures = 0;
-  /// What the last of these said.
-  proto::Reply failure;
   reply_handler answer;
 };
 
@@ -95,7 +93,7 @@ void directory_state::visit_for_leases(const lease_walk_ptr& x) {
   if (x->visits >= n && (left < least_wait || hurried)) {
     proto::Reply nothing;
     nothing.mutable_lease_tasks();
-    return x->answer(x->failures == 0 ? nothing : x->failure);
+    return x->answer(nothing);
   }
   x->visited = self->clock().now();
   x->waits = std::max(left, std::chrono::milliseconds{0});
@@ -114,10 +112,8 @@ void directory_state::visit_for_leases(const lease_walk_ptr& x) {
     if (!reply.has_error())
       return visit_for_leases(x);
     // Only if all shards refuse it, so does the whole.
-    ++x->failures;
-    x->failure = std::move(reply);
-    if (x->failures == x->shards.size())
-      return x->answer(x->failure);
+    if (++x->failures == x->shards.size())
+      return x->answer(reply);
     visit_for_leases(x);
   });
 }

@@ -9,6 +9,7 @@
 #include "runtime/health/node_message.hpp"
 #include "runtime/log.hpp"
 #include "runtime/spelling.hpp"
+#include "runtime/task/lease_rules.hpp"
 #include "storage/node_list_rows.hpp"
 
 #include <pthread.h>
@@ -382,6 +383,10 @@ information_centre_state::on_request(const proto::Request& x) {
                      "the information centre does not know this request");
   }
   auto* row = list->table().find(command.node());
+  if (client_of(command.node()))
+    return refusal(ec::not_found, in_quotes(command.node())
+                                    + " is no node, but a client that leases "
+                                      "tasks over HTTP; stop it where it runs");
   if (!row || row->state == node_state::forgotten)
     return refusal(ec::not_found, "there is no node "
                                     + in_quotes(command.node())

@@ -458,6 +458,17 @@ CAF_TEST(clients are listed while they are there) {
   CAF_CHECK(listed());
 }
 
+CAF_TEST(a client is not drained but may be released) {
+  submit();
+  auto x = lease();
+  proto::Request drain;
+  drain.mutable_drain()->set_node("client:c1");
+  auto said = ask(drain).error();
+  CAF_CHECK_EQUAL(said.code(), number(ec::not_found));
+  CAF_CHECK(said.message().find("stop it where it runs") != std::string::npos);
+  CAF_CHECK(!progress(x).has_error());
+}
+
 CAF_TEST(whoever waits when the lead is lost is told to ask again) {
   auto waits = request<proto::Reply>(front, wish(20s));
   self->send_exit(desk, caf::exit_reason::user_shutdown);
