@@ -149,6 +149,11 @@ std::optional<http::response> admit(const http::request& x,
       result.headers.emplace_back("Retry-After", "1");
     return result;
   }
+  // Who shows one of this cluster expects that it counts: it was revoked.
+  if (bearer_of(x).starts_with(token_prefix))
+    return challenge(401, "unauthorized",
+                     "the token was revoked; there are none at this time",
+                     ", error=\"invalid_token\"");
   if (x.from_loopback)
     return std::nullopt;
   return http::problem(403, "forbidden",
