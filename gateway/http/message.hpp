@@ -31,11 +31,11 @@ struct request {
   std::string target;
   header_list headers;
   std::string body;
-  /// Address of who sent it, without the port.
-  std::string peer{};
   /// It came over a connection from this machine. Who passes requests on for
   /// others, such as a proxy, looks the same.
   bool from_loopback = false;
+  /// Address of who sent it, without the port.
+  std::string peer{};
 };
 
 /// An answer, or the head of one whose body comes in parts.

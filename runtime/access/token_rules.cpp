@@ -83,7 +83,7 @@ result<proto::TokenRole> parse_role(std::string_view text) {
 std::string render_token(std::string_view secret) {
   constexpr std::string_view digits
     = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string out = "coppice_";
+  std::string out{token_prefix};
   uint32_t bits = 0;
   auto n = 0;
   for (auto c : secret) {

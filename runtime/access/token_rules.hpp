@@ -37,7 +37,10 @@ std::string_view role_name(proto::TokenRole x) noexcept;
 /// @returns `invalid_argument` that names the roles.
 result<proto::TokenRole> parse_role(std::string_view text);
 
-/// Renders a secret as people get to see it: `coppice_` and base64url.
+/// How a token begins, so that one is told from other secrets.
+inline constexpr std::string_view token_prefix = "coppice_";
+
+/// Renders a secret as people get to see it: `token_prefix` and base64url.
 /// @pre *secret* has `token_secret_bytes`.
 std::string render_token(std::string_view secret);
 

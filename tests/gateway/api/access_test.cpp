@@ -184,3 +184,10 @@ CAF_TEST(a gateway that knows no tokens is not ready) {
   CAF_CHECK_EQUAL(refused->status, 503u);
   CAF_CHECK(refused->body.find("not ready yet") != std::string::npos);
 }
+
+CAF_TEST(a token that was the last one is not taken for none) {
+  auto revoked = make("Bearer coppice_" + std::string(43, 'a'));
+  CAF_CHECK_EQUAL(status(revoked, &none), 401u);
+  // What a service makes of its own is not for the gateway to judge.
+  CAF_CHECK_EQUAL(status(make("Bearer of-a-service"), &none), 200u);
+}
