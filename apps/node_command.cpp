@@ -12,6 +12,7 @@
 #include "runtime/launch/unique_fd.hpp"
 
 #include <netdb.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -81,9 +82,20 @@ result<> check_listen(const node_config& config, const char* option,
   }
 }
 
+/// Each connection of a client is an open file, and the usual limit of 1,024 is
+/// one for programs that cannot take more: see the notes of getrlimit(2).
+void raise_file_limit() {
+  rlimit x{};
+  if (::getrlimit(RLIMIT_NOFILE, &x) != 0)
+    return;
+  x.rlim_cur = x.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &x);
+}
+
 /// The node process: serves until its keeper stops it.
 int serve(const node_config& config, const node_environment& environment,
           const node_code& code) {
+  raise_file_limit();
   node_start start;
   start.incarnation = environment.incarnation;
   start.launcher_fd = environment.launcher;
@@ -140,6 +152,11 @@ int run_node_command(const std::vector<std::string>& args, node_code code) {
   auto& x = config.value();
   if (auto usable = check_listen(x, "node.listen", x.node.listen); !usable)
     return complain(usable.error());
+  if (x.node.roles.worker)
+    if (auto usable
+        = check_listen(x, "worker.service_listen", x.service_address());
+        !usable)
+      return complain(usable.error());
   if (x.node.roles.gateway)
     if (auto usable = check_listen(x, "http.listen", x.http.listen); !usable)
       return complain(usable.error());

@@ -115,6 +115,7 @@ private:
     routes_
       = here.system.spawn<caf::detached>(request_forwarder, std::move(follow));
     routes_->attach_functor(fails);
+    self_->send(here.monitor, caf::actor_cast<node_listener>(routes_));
   }
 
   template <class Handle>
