@@ -62,27 +62,30 @@ void service_host_state::poll() {
 void service_host_state::on_rows(uint64_t number,
                                  caf::actor_clock::time_point asked,
                                  const proto::Reply& x) {
-  if (!x.has_error() && x.has_services()) {
+  auto answered = !x.has_error() && x.has_services();
+  if (answered)
     confirmed = std::max(confirmed, asked);
-    // An older answer may come behind a newer one.
-    if (x.services().version() != rows.version() && number == question)
-      rows = x.services();
-    else if (number == question)
-      rows.set_lease_ms(x.services().lease_ms());
-  }
+  // An older answer may come behind a newer one.
   if (number != question)
     return;
-  if (x.has_error()) {
-    self->delayed_send(self, options.pause, caf::get_atom::value);
-    return;
-  }
-  if (!stopping)
+  auto is_new = answered && x.services().version() != rows.version();
+  if (is_new)
+    rows = x.services();
+  else if (answered)
+    rows.set_lease_ms(x.services().lease_ms());
+  if (is_new && !stopping)
     carry_out();
-  for (auto& [who, y] : all)
-    if (y.run)
-      self->send(y.run, still_owner{});
-  if (number == question) // Nothing has changed that would have asked already.
+  if (answered)
+    for (auto& [who, y] : all)
+      if (y.run)
+        self->send(y.run, still_owner{});
+  if (number != question)
+    return; // News of an instance has asked already.
+  // Who does not wait is not asked without a pause.
+  if (is_new || self->clock().now() - asked >= options.wait / 2)
     poll();
+  else
+    self->delayed_send(self, options.pause, caf::get_atom::value, number);
 }
 
 void service_host_state::carry_out() {
@@ -254,7 +257,10 @@ service_host(service_host_impl::stateful_pointer<service_host_state> self,
   return {
     [self](const listener_address& x) { self->state.on_listener(x); },
     [self](const instance_news& x) { self->state.on_news(x); },
-    [self](caf::get_atom) { self->state.poll(); },
+    [self](caf::get_atom, uint64_t after) {
+      if (after == self->state.question)
+        self->state.poll();
+    },
     [self](caf::tick_atom) { self->state.on_tick(); },
     [self](caf::put_atom) {
       // The grace is over.

@@ -33,8 +33,9 @@ using service_host_actor = caf::typed_actor<caf::reacts_to<listener_address>>;
 /// SERVICE_HOST with its messages to itself.
 using service_host_impl
   = service_host_actor::extend<caf::reacts_to<instance_news>,
-                               // Asks what there is.
-                               caf::reacts_to<caf::get_atom>,
+                               // Asks what there is, if nothing was asked since
+                               // the question with this number.
+                               caf::reacts_to<caf::get_atom, uint64_t>,
                                // Looks whether leases are over.
                                caf::reacts_to<caf::tick_atom>,
                                // The time to leave is over.
@@ -56,7 +57,7 @@ struct service_host_options {
   /// How long the cluster waits with an answer if nothing changes: also how
   /// often it hears of this node.
   std::chrono::milliseconds wait{2'000};
-  /// Pause after an answer that was a refusal.
+  /// Pause after an answer that came at once and said nothing new.
   std::chrono::milliseconds pause{200};
   std::chrono::milliseconds tick{100};
   /// How long instances have to leave when the node stops.
