@@ -22,6 +22,9 @@ using ms = std::chrono::milliseconds;
 /// is for clocks that run apart, and for the stop.
 constexpr auto lease_part = 0.8;
 
+/// See ServiceSpec.
+constexpr int64_t default_request_timeout_ms = 30'000;
+
 bool is_end(proto::ServiceStatus x) {
   return x == proto::SERVICE_STOPPED || x == proto::SERVICE_FAILED;
 }
@@ -102,6 +105,8 @@ void service_host_state::carry_out() {
     x.state.leaving = true;
     log::info("service {} leaves this node", who.service);
     self->send(x.run, leave_service{});
+    self->delayed_send(self, options.leave_grace + x.request,
+                       leave_over{who, x.state.epoch});
   }
   for (auto& x : plan.start)
     start(*x.row, *x.place);
@@ -119,6 +124,9 @@ void service_host_state::start(const proto::ServiceRow& row,
   y = {};
   y.state.epoch = x.epoch;
   y.state.exclusive = row.spec().exclusive();
+  y.request
+    = ms{row.spec().request_timeout_ms() > 0 ? row.spec().request_timeout_ms()
+                                             : default_request_timeout_ms};
   y.report.set_service(x.who.service);
   y.report.set_instance(x.who.instance);
   y.report.set_epoch(x.epoch);
@@ -185,6 +193,13 @@ void service_host_state::on_news(const instance_news& x) {
     look_whether_stopped();
   else if (changed)
     poll();
+}
+
+void service_host_state::on_leave_over(const leave_over& x) {
+  auto found = all.find(x.who);
+  if (found != all.end() && found->second.state.epoch == x.epoch
+      && !found->second.state.over)
+    end(x.who, "it did not leave in time");
 }
 
 void service_host_state::on_tick() {
@@ -257,6 +272,7 @@ service_host(service_host_impl::stateful_pointer<service_host_state> self,
   return {
     [self](const listener_address& x) { self->state.on_listener(x); },
     [self](const instance_news& x) { self->state.on_news(x); },
+    [self](const leave_over& x) { self->state.on_leave_over(x); },
     [self](caf::get_atom, uint64_t after) {
       if (after == self->state.question)
         self->state.poll();

@@ -27,12 +27,19 @@ struct listener_address {
   host_port address;
 };
 
+/// To SERVICE_HOST, from itself: an instance had long enough to leave.
+struct leave_over {
+  service_instance who;
+  uint64_t epoch = 0;
+};
+
 /// SERVICE_HOST: runs what the cluster places on this node.
 using service_host_actor = caf::typed_actor<caf::reacts_to<listener_address>>;
 
 /// SERVICE_HOST with its messages to itself.
 using service_host_impl
   = service_host_actor::extend<caf::reacts_to<instance_news>,
+                               caf::reacts_to<leave_over>,
                                // Asks what there is, if nothing was asked since
                                // the question with this number.
                                caf::reacts_to<caf::get_atom, uint64_t>,
@@ -60,6 +67,8 @@ struct service_host_options {
   /// Pause after an answer that came at once and said nothing new.
   std::chrono::milliseconds pause{200};
   std::chrono::milliseconds tick{100};
+  /// How long an instance has to leave, beside what its requests may take.
+  std::chrono::milliseconds leave_grace{30'000};
   /// How long instances have to leave when the node stops.
   std::chrono::milliseconds stop_grace{8'000};
   /// Whether native services have threads of their own. Not in tests.
@@ -74,6 +83,8 @@ struct service_host_state {
 
   struct hosted {
     hosted_instance state;
+    /// How long one of its requests may take.
+    std::chrono::milliseconds request{0};
     instance_actor run;
     proto::ServiceReport report;
   };
@@ -88,6 +99,8 @@ struct service_host_state {
   void on_listener(const listener_address& x);
 
   void on_news(const instance_news& x);
+
+  void on_leave_over(const leave_over& x);
 
   void poll();
 
@@ -150,4 +163,5 @@ service_host(service_host_impl::stateful_pointer<service_host_state> self,
 
 } // namespace coppice
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::leave_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::listener_address)

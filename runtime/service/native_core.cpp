@@ -17,9 +17,10 @@ constexpr size_t most_id_bytes = 256;
 /// Ids that are remembered, however long their window is: about 100 MB.
 constexpr size_t most_ids = 1'000'000;
 
-constexpr size_t most_event_bytes = size_t{1} << 20;
+// With what is beside it in one append, an item must fit into the log.
+constexpr size_t most_event_bytes = size_t{512} << 10;
 
-constexpr size_t most_reply_bytes = size_t{1} << 20;
+constexpr size_t most_reply_bytes = size_t{512} << 10;
 
 /// Tells requests with the same id apart.
 uint64_t fingerprint_of(const proto::ServiceCall& x) {
@@ -76,7 +77,7 @@ const char* wrong_with(const service_effect& x) {
     return nullptr;
   if (event_bytes(x) > most_event_bytes
       || x.reply.body.size() > most_reply_bytes)
-    return "the events, or the answer, are larger than 1 MiB";
+    return "the events, or the answer, are larger than 512 KiB";
   return nullptr;
 }
 

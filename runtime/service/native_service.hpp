@@ -32,7 +32,7 @@ struct service_reply {
   unsigned status = 200;
   /// Beside those that say how long the body is.
   std::vector<std::pair<std::string, std::string>> headers;
-  /// At most 1 MiB, if there are events.
+  /// At most 512 KiB, if there are events.
   std::string body;
 };
 
@@ -40,7 +40,7 @@ struct service_reply {
 struct service_effect {
   service_reply reply;
   /// What changes, in any form that `apply` understands; none: nothing does.
-  /// Together at most 1 MiB.
+  /// Together at most 512 KiB.
   std::vector<std::string> events;
 };
 
