@@ -12,6 +12,7 @@
 #include <boost/asio/post.hpp>
 #include <pthread.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <exception>
@@ -44,11 +45,17 @@ public:
   }
 
   ~posting_exchange() override {
-    // What was answered, or closed, makes nothing of it.
-    post([n = number_](connection& x) { x.dropped(n); });
+    if (settled_)
+      return;
+    // Never at once: what another thread has sent is still on its way.
+    asio::post(core_->io, [to = to_, n = number_] {
+      if (auto x = to.lock())
+        x->dropped(n);
+    });
   }
 
   void respond(response x) override {
+    settled_ = true;
     post([n = number_, x = std::move(x)](connection& to) mutable {
       to.respond(n, std::move(x));
     });
@@ -71,6 +78,7 @@ public:
   }
 
   void close() override {
+    settled_ = true;
     post([n = number_](connection& to) { to.finish(n); });
   }
 
@@ -102,6 +110,8 @@ private:
   std::shared_ptr<server_core> core_;
   std::weak_ptr<connection> to_;
   uint64_t number_;
+  /// It was answered, or closed: nobody is left without a word.
+  std::atomic<bool> settled_ = false;
 };
 
 /// Leaves all signals to the thread that waits for them.

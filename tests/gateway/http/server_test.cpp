@@ -47,6 +47,11 @@ struct fixture {
       ++kept_count;
     } else if (x.target == "/drop") {
       // Nobody answers.
+    } else if (x.target == "/elsewhere") {
+      // Another thread answers, and this one lets go of it last.
+      std::thread{[&] {
+        reply->respond({200, "text/plain", {}, "there"});
+      }}.join();
     } else if (x.target == "/throw") {
       throw std::runtime_error("a handler that fails");
     } else if (x.target == "/stream") {
@@ -407,6 +412,16 @@ CAF_TEST(a port in use is an error) {
   CAF_CHECK(x.error().code == ec::system_failure);
   options.host = "no.such.host.invalid";
   CAF_CHECK(!http::server::start(options, [](auto, auto) {}));
+}
+
+CAF_TEST(an answer of another thread counts also if this one drops it last) {
+  start();
+  auto c = client();
+  for (auto i = 0; i < 100; ++i) {
+    auto x = c.ask("GET", "/elsewhere");
+    CAF_CHECK_EQUAL(x.status, 200);
+    CAF_CHECK_EQUAL(x.body, "there");
+  }
 }
 
 CAF_TEST(what was answered is told) {
