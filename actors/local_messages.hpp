@@ -271,12 +271,12 @@ struct lead_info {
   uint64_t term = 0;
   /// This manager leads the group.
   bool leads = false;
+  /// Only of a shard: who serves scheduling clients.
+  api_actor desk{};
   /// Only of a shard.
   service_store_actor journals{};
   /// Only of the cluster group.
   service_placer_actor placer{};
-  /// Only of a shard: who serves scheduling clients.
-  api_actor desk{};
 };
 
 /// From PEER_LINKS to the DIRECTORY: the other manager that leads a group.

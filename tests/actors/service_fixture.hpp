@@ -80,7 +80,8 @@ struct service_fixture : manager_fixture {
   proto::ServicesReply poll(const std::string& node, proto::ServiceStatus status
                                                      = proto::SERVICE_READY) {
     auto x = poll_of(node);
-    for (auto& row : services().services())
+    auto known = services();
+    for (auto& row : known.services())
       for (auto& place : row.places())
         if (place.node() == node) {
           auto& report = *x.mutable_services()->add_reports();
