@@ -72,16 +72,22 @@ void service_host_state::on_rows(uint64_t number,
   }
   if (number != question)
     return;
-  if (x.has_error()) {
-    self->delayed_send(self, options.pause, caf::get_atom::value);
-    return;
-  }
+  auto ask_later
+    = [this] { self->delayed_send(self, options.pause, caf::get_atom::value); };
+  // An answer about something else says as little as a refusal.
+  if (x.has_error() || !x.has_services())
+    return ask_later();
   if (!stopping)
     carry_out();
   for (auto& [who, y] : all)
     if (y.run)
       self->send(y.run, still_owner{});
-  if (number == question) // Nothing has changed that would have asked already.
+  if (number != question) // What has changed was told already.
+    return;
+  // A node that stops is answered at once.
+  if (stopping)
+    ask_later();
+  else
     poll();
 }
 
@@ -257,10 +263,10 @@ service_host(service_host_impl::stateful_pointer<service_host_state> self,
     [self](caf::get_atom) { self->state.poll(); },
     [self](caf::tick_atom) { self->state.on_tick(); },
     [self](caf::put_atom) {
-      // The grace is over.
       for (auto& [who, x] : self->state.all)
         if (x.run)
-          self->send_exit(x.run, caf::exit_reason::kill);
+          self->state.end(who, "it did not finish in the time that a stop of"
+                               " its node has");
     },
   };
 }
