@@ -279,10 +279,10 @@ service_host(service_host_impl::stateful_pointer<service_host_state> self,
     },
     [self](caf::tick_atom) { self->state.on_tick(); },
     [self](caf::put_atom) {
-      // The grace is over.
       for (auto& [who, x] : self->state.all)
         if (x.run)
-          self->send_exit(x.run, caf::exit_reason::kill);
+          self->state.end(who, "it did not finish in the time that a stop of"
+                               " its node has");
     },
   };
 }
