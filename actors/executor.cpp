@@ -3,6 +3,7 @@
 
 #include "actors/executor.hpp"
 
+#include "runtime/boot_time.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 #include "runtime/task/kind_table.hpp"
@@ -19,12 +20,6 @@ using namespace std::chrono_literals;
 
 /// How long reports are waited for when nothing runs any more.
 constexpr auto report_patience = 2s;
-
-std::chrono::nanoseconds read_boot_time() {
-  timespec x{};
-  ::clock_gettime(CLOCK_BOOTTIME, &x);
-  return std::chrono::seconds{x.tv_sec} + std::chrono::nanoseconds{x.tv_nsec};
-}
 
 } // namespace
 

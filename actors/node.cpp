@@ -18,6 +18,7 @@
 #include "actors/worker_link.hpp"
 #include "config/data_folder.hpp"
 #include "config/values.hpp"
+#include "runtime/boot_time.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 #include "storage/consensus/membership.hpp"
@@ -129,9 +130,9 @@ public:
       hdl = std::decay_t<decltype(hdl)>{};
     };
     stopping_ = true;
-    for (auto& part : parts_)
-      part->stop();
-    parts_.clear();
+    // What takes requests from clients first, then what serves those requests.
+    for (; !parts_.empty(); parts_.pop_back())
+      parts_.back()->stop();
     down(host_);
     down(worker_);
     down(cluster_);
@@ -382,6 +383,9 @@ private:
     options.launcher = launcher_;
     options.folder = config_.data.dir / "services";
     options.term_grace = config_.task.term_grace;
+    options.stop_grace
+      = std::min(options.stop_grace, config_.keeper.stop_timeout / 2);
+    options.boot_time = read_boot_time;
     host_ = sys_.spawn(service_host, std::move(options));
     watch(host_);
   }

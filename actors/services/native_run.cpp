@@ -21,6 +21,13 @@ using ms = std::chrono::milliseconds;
 
 /// More calls wait for their turn than this, and further ones are refused.
 constexpr size_t most_waiting_calls = 20'000;
+constexpr size_t most_waiting_bytes = size_t{64} << 20;
+
+/// What waits in the mailbox of a service, or to become durable.
+struct call_load {
+  std::atomic<size_t> calls = 0;
+  std::atomic<size_t> bytes = 0;
+};
 
 native_limits limits_of(const proto::ServiceSpec& x) {
   native_limits result;
@@ -53,6 +60,7 @@ void native_run_state::init(native_run_options xs) {
   options = std::move(xs);
   place = {options.start.shard, options.start.number, options.start.epoch};
   pause = options.first_pause;
+  snapshot_pause = options.first_snapshot_pause;
   on_open();
 }
 
@@ -73,8 +81,11 @@ void native_run_state::on_taken(const proto::Reply& x) {
   if (x.has_error())
     return on_trouble(to_error(x.error()));
   head = x.journal().head();
-  auto loader
-    = std::make_shared<journal_loader>(place, head, options.make(), true);
+  auto fresh = make_service();
+  if (!fresh)
+    return on_trouble(fresh.error());
+  auto loader = std::make_shared<journal_loader>(
+    place, head, std::move(fresh.value()), true);
   loader->run([this](auto y, auto f) { ask(std::move(y), std::move(f)); },
               [this](auto y) { on_loaded(std::move(y)); });
 }
@@ -89,27 +100,46 @@ void native_run_state::on_loaded(result<journal_loader::loaded> x) {
   core->remember(x.value().ids);
   local_service place_here;
   place_here.epoch = options.start.epoch;
-  place_here.handle = [me = caf::actor_cast<caf::actor_addr>(self),
-                       waits = std::make_shared<std::atomic<size_t>>(0)](
-                        proto::ServiceCall call,
-                        service_answer_handler answer) {
-    auto to = caf::actor_cast<native_run_actor>(me);
-    if (!to || *waits >= most_waiting_calls)
-      return answer({std::nullopt, to ? service_refusal::not_ready
-                                      : service_refusal::not_here});
-    ++*waits;
-    caf::anon_send(
-      to, native_call{std::move(call),
-                      [waits, answer = std::move(answer)](service_result y) {
-                        --*waits;
-                        answer(std::move(y));
-                      }});
-  };
+  place_here.handle = make_handler();
   options.here.services->put(options.start.who, std::move(place_here));
   log::info("service {} runs here in epoch {}, after item {} of its journal",
             options.start.who.service, options.start.epoch, core->durable());
   say(proto::SERVICE_READY);
   consider_snapshot();
+}
+
+service_handler native_run_state::make_handler() {
+  return [me = caf::actor_cast<caf::actor_addr>(self),
+          load = std::make_shared<call_load>()](proto::ServiceCall call,
+                                                service_answer_handler answer) {
+    auto to = caf::actor_cast<native_run_actor>(me);
+    if (!to)
+      return answer({std::nullopt, service_refusal::not_here});
+    if (load->calls >= most_waiting_calls || load->bytes >= most_waiting_bytes)
+      return answer({std::nullopt, service_refusal::not_ready});
+    auto bytes = call.body().size();
+    ++load->calls;
+    load->bytes += bytes;
+    auto counted = [load, bytes, answer = std::move(answer)](service_result x) {
+      --load->calls;
+      load->bytes -= bytes;
+      answer(std::move(x));
+    };
+    caf::anon_send(to, native_call{std::move(call), std::move(counted)});
+  };
+}
+
+result<std::unique_ptr<native_service>> native_run_state::make_service() const {
+  std::string why = "it threw something that is no std::exception";
+  try {
+    return options.make();
+  } catch (const std::exception& x) {
+    why = x.what();
+  } catch (...) {
+    // Said above.
+  }
+  return error{ec::corrupt_store,
+               "an object of its class cannot be made: " + why};
 }
 
 void native_run_state::on_trouble(const error& why) {
@@ -160,14 +190,12 @@ void native_run_state::pump() {
     append(std::move(*x));
   for (auto sequence : core->take_lookups())
     look_up(sequence);
-  for (auto& x : core->take_answers()) {
-    auto ticket = tickets.extract(x.ticket);
-    if (!ticket.empty())
-      ticket.mapped()(std::move(x.what));
-  }
+  answer_all();
   if (core->failure())
     return finish(proto::SERVICE_FAILED, core->failure()->message);
-  if (leaving && core->is_idle() && !snapshot_under_way)
+  // A snapshot that is under way is not waited for: it is refused as soon as
+  // there is another owner.
+  if (leaving && core->is_idle())
     return finish(proto::SERVICE_STOPPED, {});
   auto limits = limits_of(options.start.spec);
   if (limits.reply_when_durable || core->is_idle() || ticking)
@@ -212,34 +240,54 @@ void native_run_state::look_up(uint64_t sequence) {
   read.set_what(proto::ReadJournal::REPLY);
   read.set_after(sequence);
   ask(std::move(request), [this, sequence](const proto::Reply& x) {
-    if (over)
-      return;
-    if (x.has_error() && !is_hopeless(to_error(x.error()).code)) {
-      core->lookup_failed(sequence);
-    } else {
-      std::optional<proto::ServiceAnswer> found;
-      if (x.journal().items_size() == 1) {
-        found.emplace();
-        if (!found->ParseFromString(x.journal().items(0).reply()))
-          found.reset();
-      }
-      core->found_reply(sequence, std::move(found));
-    }
-    pump();
+    if (!over)
+      on_looked_up(sequence, x);
   });
+}
+
+void native_run_state::on_looked_up(uint64_t sequence, const proto::Reply& x) {
+  if (x.has_error()) {
+    auto why = to_error(x.error());
+    // The reply is there, and the other owner has it.
+    if (why.code == ec::fenced)
+      return finish(proto::SERVICE_STOPPED, why.message);
+    core->lookup_failed(sequence);
+    return pump();
+  }
+  std::optional<proto::ServiceAnswer> found;
+  if (x.journal().items_size() == 1) {
+    found.emplace();
+    if (!found->ParseFromString(x.journal().items(0).reply()))
+      found.reset();
+  }
+  core->found_reply(sequence, std::move(found));
+  pump();
+}
+
+void native_run_state::answer_all() {
+  for (auto& x : core->take_answers()) {
+    auto ticket = tickets.extract(x.ticket);
+    if (!ticket.empty())
+      ticket.mapped()(std::move(x.what));
+  }
 }
 
 // -- snapshots ----------------------------------------------------------------
 
 void native_run_state::consider_snapshot() {
   auto due = std::max(options.snapshot_bytes, head.snapshot_bytes());
-  if (snapshot_under_way || leaving || head.event_bytes() <= due)
+  if (snapshot_under_way || leaving || head.event_bytes() <= due
+      || clock::now() < snapshot_not_before)
     return;
   snapshot_under_way = true;
+  auto fresh = make_service();
+  if (!fresh)
+    return on_snapshot({{}, fresh.error().message});
   snapshot_run_options x;
   x.place = place;
   x.head = head;
-  x.fresh = std::make_shared<std::unique_ptr<native_service>>(options.make());
+  x.fresh = std::make_shared<std::unique_ptr<native_service>>(
+    std::move(fresh.value()));
   x.cluster = options.here.cluster;
   x.observer = caf::actor_cast<snapshot_observer>(self);
   if (options.threads)
@@ -250,12 +298,16 @@ void native_run_state::consider_snapshot() {
 
 void native_run_state::on_snapshot(const snapshot_made& x) {
   snapshot_under_way = false;
-  if (!x.problem.empty())
-    log::warn("the state of service {} is not saved, that is tried again: {}",
-              options.start.who.service, x.problem);
-  else
+  if (x.problem.empty()) {
+    snapshot_pause = options.first_snapshot_pause;
     head = x.head;
-  pump();
+    return;
+  }
+  // Each try reads the whole journal.
+  log::warn("the state of service {} is not saved, that is tried again: {}",
+            options.start.who.service, x.problem);
+  snapshot_not_before = clock::now() + snapshot_pause;
+  snapshot_pause = std::min(snapshot_pause * 2, options.last_snapshot_pause);
 }
 
 // -- parts --------------------------------------------------------------------
@@ -282,11 +334,7 @@ void native_run_state::finish(proto::ServiceStatus status, std::string why) {
   options.here.services->erase(options.start.who, options.start.epoch);
   if (core) {
     core->end();
-    for (auto& x : core->take_answers()) {
-      auto ticket = tickets.extract(x.ticket);
-      if (!ticket.empty())
-        ticket.mapped()(std::move(x.what));
-    }
+    answer_all();
   }
   say(status, std::move(why));
   self->quit();

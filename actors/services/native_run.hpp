@@ -47,6 +47,9 @@ struct native_run_options {
   /// last.
   std::chrono::milliseconds first_pause{50};
   std::chrono::milliseconds last_pause{2'000};
+  /// The same after a snapshot that could not be made.
+  std::chrono::milliseconds first_snapshot_pause{10'000};
+  std::chrono::milliseconds last_snapshot_pause{600'000};
 };
 
 /// The state of NATIVE_RUN: the only writer of a journal, or nobody.
@@ -86,6 +89,12 @@ struct native_run_state {
 
   void on_loaded(result<journal_loader::loaded> x);
 
+  /// Returns how others hand requests to this service.
+  service_handler make_handler();
+
+  /// Returns an object without a state.
+  result<std::unique_ptr<native_service>> make_service() const;
+
   /// Tries again after a pause, or gives up if that makes no sense.
   void on_trouble(const error& why);
 
@@ -97,6 +106,10 @@ struct native_run_state {
   void on_appended(const proto::Reply& x);
 
   void look_up(uint64_t sequence);
+
+  void on_looked_up(uint64_t sequence, const proto::Reply& x);
+
+  void answer_all();
 
   void consider_snapshot();
 
@@ -133,6 +146,10 @@ struct native_run_state {
   bool over = false;
 
   bool snapshot_under_way = false;
+
+  std::chrono::milliseconds snapshot_pause{0};
+
+  clock::time_point snapshot_not_before{};
 
   bool ticking = false;
 };

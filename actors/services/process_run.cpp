@@ -6,6 +6,7 @@
 #include "runtime/files.hpp"
 #include "runtime/launch/unique_fd.hpp"
 #include "runtime/log.hpp"
+#include "runtime/utf8.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -14,7 +15,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 namespace coppice {
@@ -39,6 +42,31 @@ std::string with_port(std::string text, uint16_t port) {
        i = text.find(port_word, i))
     text.replace(i, port_word.size(), std::to_string(port));
   return text;
+}
+
+/// So much of the end of its output is told where it has failed.
+constexpr size_t told_bytes = 300;
+
+/// Returns the last lines of *file*, on one line.
+std::string end_of(const std::filesystem::path& file) {
+  std::ifstream in{file, std::ios::binary | std::ios::ate};
+  auto size = in ? static_cast<int64_t>(in.tellg()) : 0;
+  std::string text(std::min<size_t>(told_bytes, static_cast<size_t>(size)),
+                   '\0');
+  in.seekg(size - static_cast<int64_t>(text.size()));
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!in)
+    return {};
+  // Whole lines, if there are.
+  if (static_cast<size_t>(size) > text.size())
+    if (auto line = text.find('\n'); line + 1 < text.size())
+      text.erase(0, line + 1);
+  while (!text.empty() && text.back() == '\n')
+    text.pop_back();
+  for (auto i = text.find('\n'); i != std::string::npos;
+       i = text.find('\n', i + 3))
+    text.replace(i, 1, " | ");
+  return clean_utf8(text, told_bytes * 3);
 }
 
 std::string describe(const proto::CommandExited& x) {
@@ -162,8 +190,10 @@ void process_run_state::on_exited(const proto::CommandExited& x) {
   if (leaving && trouble.empty())
     return finish(proto::SERVICE_STOPPED, {});
   auto why = trouble.empty() ? describe(x) : trouble;
+  auto output = end_of(log_file);
   finish(proto::SERVICE_FAILED,
-         why + "; its output is in " + log_file.string() + " of its node");
+         why + "; its output is in " + log_file.string() + " of its node"
+           + (output.empty() ? "" : ", and ends with: " + output));
 }
 
 void process_run_state::on_leave() {

@@ -35,7 +35,7 @@ bool is_end(proto::ServiceStatus x) {
 
 void service_host_state::on_listener(const listener_address& x) {
   address = to_string(x.address);
-  confirmed = self->clock().now();
+  confirmed = now();
   poll();
   self->delayed_send(self, options.tick, caf::tick_atom::value);
 }
@@ -52,7 +52,7 @@ void service_host_state::poll() {
   for (auto& [who, y] : all)
     *x.add_reports() = y.report;
   auto number = ++question;
-  auto asked = self->clock().now();
+  auto asked = now();
   // CLUSTER_LINK always answers.
   self->request(options.cluster, caf::infinite, std::move(request))
     .then([this, number,
@@ -62,8 +62,13 @@ void service_host_state::poll() {
           });
 }
 
+std::chrono::nanoseconds service_host_state::now() const {
+  return options.boot_time ? options.boot_time()
+                           : self->clock().now().time_since_epoch();
+}
+
 void service_host_state::on_rows(uint64_t number,
-                                 caf::actor_clock::time_point asked,
+                                 std::chrono::nanoseconds asked,
                                  const proto::Reply& x) {
   auto answered = !x.has_error() && x.has_services();
   if (answered)
@@ -85,7 +90,7 @@ void service_host_state::on_rows(uint64_t number,
   if (number != question)
     return; // News of an instance has asked already.
   // Who does not wait is not asked without a pause.
-  if (is_new || self->clock().now() - asked >= options.wait / 2)
+  if (is_new || now() - asked >= options.wait / 2)
     poll();
   else
     self->delayed_send(self, options.pause, caf::get_atom::value, number);
@@ -189,9 +194,8 @@ void service_host_state::on_news(const instance_news& x) {
   auto changed = y.report.status() != x.status || y.report.why() != x.why;
   y.report.set_status(x.status);
   y.report.set_why(x.why);
-  if (stopping)
-    look_whether_stopped();
-  else if (changed)
+  // Also while it stops: others may have what has ended.
+  if (changed)
     poll();
 }
 
@@ -205,8 +209,7 @@ void service_host_state::on_leave_over(const leave_over& x) {
 void service_host_state::on_tick() {
   self->delayed_send(self, options.tick, caf::tick_atom::value);
   auto lease = ms{rows.lease_ms()};
-  if (lease.count() == 0
-      || self->clock().now() - confirmed < lease * lease_part)
+  if (lease.count() == 0 || now() - confirmed < lease * lease_part)
     return;
   for (auto& [who, x] : all)
     if (x.state.exclusive && !x.state.over)
@@ -223,10 +226,10 @@ void service_host_state::on_down(const caf::down_msg& x) {
       break;
     }
   // What has ended may be what another epoch waits for.
-  if (!stopping)
-    carry_out();
-  else
+  if (stopping)
     look_whether_stopped();
+  else
+    carry_out();
 }
 
 void service_host_state::end(const service_instance& who,
@@ -255,8 +258,7 @@ void service_host_state::look_whether_stopped() {
   for (auto& [who, x] : all)
     if (x.run)
       return;
-  // So that others need not wait until it is missed.
-  poll();
+  // The cluster has been told of each end, or has not answered.
   self->quit(stop_reason);
 }
 

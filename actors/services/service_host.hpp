@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -71,6 +72,9 @@ struct service_host_options {
   std::chrono::milliseconds leave_grace{30'000};
   /// How long instances have to leave when the node stops.
   std::chrono::milliseconds stop_grace{8'000};
+  /// Measures leases. Default: the clock of the actor, which stands still while
+  /// the machine is suspended.
+  std::function<std::chrono::nanoseconds()> boot_time{};
   /// Whether native services have threads of their own. Not in tests.
   bool threads = true;
 };
@@ -112,7 +116,9 @@ struct service_host_state {
 
   // -- parts of the handlers --------------------------------------------------
 
-  void on_rows(uint64_t number, caf::actor_clock::time_point asked,
+  std::chrono::nanoseconds now() const;
+
+  void on_rows(uint64_t number, std::chrono::nanoseconds asked,
                const proto::Reply& x);
 
   void carry_out();
@@ -145,7 +151,7 @@ struct service_host_state {
   proto::ServicesReply rows;
 
   /// When the last answered question was asked.
-  caf::actor_clock::time_point confirmed;
+  std::chrono::nanoseconds confirmed{0};
 
   /// Answers to former questions do not count.
   uint64_t question = 0;

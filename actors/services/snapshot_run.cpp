@@ -17,6 +17,9 @@ namespace {
 
 constexpr size_t chunk_bytes = size_t{256} << 10;
 
+/// What a journal takes.
+constexpr size_t most_bytes = size_t{256} << 20;
+
 } // namespace
 
 void snapshot_run_state::on_open() {
@@ -36,7 +39,13 @@ void snapshot_run_state::on_loaded(result<journal_loader::loaded> x) {
     bytes = x.value().service->save();
   } catch (const std::exception& why) {
     return finish({}, "its state cannot be saved: " + std::string{why.what()});
+  } catch (...) {
+    return finish({}, "its state cannot be saved: it threw something that is no"
+                      " std::exception");
   }
+  if (bytes.size() > most_bytes)
+    return finish({}, "its state has " + std::to_string(bytes.size())
+                        + " bytes, more than 256 MiB");
   send_chunk();
 }
 

@@ -8,6 +8,24 @@
 
 namespace coppice {
 
+namespace {
+
+/// Calls code of the service.
+/// @param doing What it does, for the error.
+template <class F>
+result<> guarded(const std::string& doing, F f) {
+  try {
+    return f();
+  } catch (const std::exception& why) {
+    return error{ec::corrupt_store, doing + ": " + why.what()};
+  } catch (...) {
+    return error{ec::corrupt_store,
+                 doing + ": it threw something that is no std::exception"};
+  }
+}
+
+} // namespace
+
 proto::Request journal_request(const journal_place& x,
                                const proto::JournalCommand& change) {
   proto::Request result;
@@ -91,36 +109,35 @@ void journal_loader::on_chunk(const proto::JournalReply& x) {
     return next();
   if (snapshot_.size() != head_.snapshot_bytes())
     return finish(error{ec::not_leader, "the snapshot was replaced meanwhile"});
-  try {
-    if (auto taken = out_.service->load(snapshot_); !taken)
-      return finish(
-        error{ec::corrupt_store,
-              "the saved state is not understood: " + taken.error().message});
-  } catch (const std::exception& why) {
-    return finish(error{ec::corrupt_store, "the saved state cannot be taken: "
-                                             + std::string{why.what()}});
-  }
+  auto taken = guarded("the saved state cannot be taken",
+                       [&] { return out_.service->load(snapshot_); });
+  if (!taken)
+    return finish(error{ec::corrupt_store, "the saved state is not understood: "
+                                             + taken.error().message});
   snapshot_ = {};
   at_ = step::events;
   next();
 }
 
 void journal_loader::on_events(const proto::JournalReply& x) {
-  if (x.items().empty()) {
+  // A busy owner appends while a snapshot is made.
+  auto is_enough = !with_ids_ && out_.through >= head_.last();
+  if (x.items().empty() || is_enough) {
     at_ = with_ids_ ? step::ids : step::over;
     return next();
   }
   for (auto& item : x.items()) {
     if (item.sequence() != out_.through + 1)
       return finish(error{ec::not_leader, "the journal went on meanwhile"});
-    try {
-      for (auto& event : item.events())
-        out_.service->apply(event);
-    } catch (const std::exception& why) {
-      return finish(
-        error{ec::corrupt_store, "event " + std::to_string(item.sequence())
-                                   + " cannot be applied: " + why.what()});
-    }
+    auto applied = guarded("event " + std::to_string(item.sequence())
+                             + " cannot be applied",
+                           [&]() -> result<> {
+                             for (auto& event : item.events())
+                               out_.service->apply(event);
+                             return ok();
+                           });
+    if (!applied)
+      return finish(applied.error());
     out_.through = item.sequence();
   }
   next();

@@ -54,7 +54,8 @@ public:
 
   /// @param head Of the journal, as it is.
   /// @param fresh An object without a state.
-  /// @param with_ids Also those; not for a snapshot.
+  /// @param with_ids Also those, and the events that come meanwhile; not for a
+  ///                 snapshot.
   journal_loader(journal_place place, proto::JournalHead head,
                  std::unique_ptr<native_service> fresh, bool with_ids);
 

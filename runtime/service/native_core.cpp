@@ -14,13 +14,16 @@ namespace {
 
 constexpr size_t most_id_bytes = 256;
 
-/// Ids that are remembered, however long their window is: about 100 MB.
-constexpr size_t most_ids = 1'000'000;
+/// Of an answer and its events together: with all that is around them they fit
+/// into an entry of the log.
+constexpr size_t most_effect_bytes = size_t{768} << 10;
 
-// With what is beside it in one append, an item must fit into the log.
-constexpr size_t most_event_bytes = size_t{512} << 10;
+/// Of each event, for its length.
+constexpr size_t event_overhead = 8;
 
-constexpr size_t most_reply_bytes = size_t{512} << 10;
+/// The journal refuses an id that it knows. So it must have forgotten whatever
+/// is forgotten here, and ids come there a little later.
+constexpr auto journal_delay = std::chrono::seconds{10};
 
 /// Tells requests with the same id apart.
 uint64_t fingerprint_of(const proto::ServiceCall& x) {
@@ -62,10 +65,12 @@ proto::ServiceAnswer say_why(uint32_t status, const std::string& why) {
   return result;
 }
 
-size_t event_bytes(const service_effect& x) {
-  size_t result = 0;
+size_t bytes_of(const service_effect& x) {
+  auto result = x.reply.body.size();
+  for (auto& [name, value] : x.reply.headers)
+    result += name.size() + value.size() + event_overhead;
   for (auto& event : x.events)
-    result += event.size();
+    result += event.size() + event_overhead;
   return result;
 }
 
@@ -75,10 +80,23 @@ const char* wrong_with(const service_effect& x) {
     return "the service answered with a status that is none";
   if (x.events.empty())
     return nullptr;
-  if (event_bytes(x) > most_event_bytes
-      || x.reply.body.size() > most_reply_bytes)
-    return "the events, or the answer, are larger than 512 KiB";
+  if (bytes_of(x) > most_effect_bytes)
+    return "the events and the answer are larger than 768 KiB";
   return nullptr;
+}
+
+/// Calls code of the service.
+/// @returns what it threw, if it did.
+template <class F>
+std::optional<std::string> caught(F f) {
+  try {
+    f();
+    return std::nullopt;
+  } catch (const std::exception& why) {
+    return why.what();
+  } catch (...) {
+    return "something that is no std::exception";
+  }
 }
 
 } // namespace
@@ -90,16 +108,18 @@ native_core::native_core(std::unique_ptr<native_service> service,
     limits_(limits),
     handled_(through),
     durable_(through),
-    last_append_(now),
+    last_capture_(now),
     confirmed_(now) {
   // nop
 }
 
 void native_core::remember(const std::vector<proto::JournalItem>& ids) {
-  // How old they are is not known; a full window more does no harm.
+  // How long ago the last one was is not known; to keep them for longer does
+  // no harm.
   for (auto& x : ids) {
+    ms before{std::max<int64_t>(ids.back().at_ms() - x.at_ms(), 0)};
     known_[x.id()] = {x.sequence(), x.fingerprint()};
-    ages_.emplace_back(confirmed_, x.id());
+    ages_.emplace_back(confirmed_ - before, x.id());
   }
 }
 
@@ -116,11 +136,9 @@ void native_core::handle(uint64_t ticket, const proto::ServiceCall& x,
   if (auto known = known_.find(x.id()); known != known_.end())
     return repeat(ticket, known->second, fingerprint);
   service_effect effect;
-  try {
-    effect = service_->handle(to_request(x));
-  } catch (const std::exception& why) {
-    return add_read(ticket, say_why(500, why.what()), now);
-  }
+  auto thrown = caught([&] { effect = service_->handle(to_request(x)); });
+  if (thrown)
+    return add_read(ticket, say_why(500, *thrown), now);
   if (auto* wrong = wrong_with(effect))
     return add_read(ticket, say_why(500, wrong), now);
   if (effect.events.empty())
@@ -151,12 +169,13 @@ void native_core::repeat(uint64_t ticket, const record& known,
 void native_core::add_effect(uint64_t ticket, const proto::ServiceCall& x,
                              uint64_t fingerprint, service_effect effect,
                              clock::time_point now) {
-  try {
+  auto thrown = caught([&] {
     for (auto& event : effect.events)
       service_->apply(event);
-  } catch (const std::exception& why) {
-    failure_ = error{ec::system_failure,
-                     "an event cannot be applied: " + std::string{why.what()}};
+  });
+  if (thrown) {
+    failure_
+      = error{ec::system_failure, "an event cannot be applied: " + *thrown};
     refuse(ticket, service_refusal::not_here);
     return end();
   }
@@ -179,15 +198,18 @@ void native_core::add_effect(uint64_t ticket, const proto::ServiceCall& x,
 
 void native_core::add_read(uint64_t ticket, proto::ServiceAnswer reply,
                            clock::time_point now) {
-  if (now - confirmed_ > limits_.stale_after) {
-    auto& mark = *reply.add_headers();
-    mark.set_name("coppice-stale");
-    mark.set_value("true");
-  }
-  if (queue_.empty() || !limits_.reply_when_durable)
+  if (queue_.empty() || !limits_.reply_when_durable) {
+    if (now - confirmed_ > limits_.stale_after) {
+      auto& mark = *reply.add_headers();
+      mark.set_name("coppice-stale");
+      mark.set_value("true");
+    }
     return say(ticket, std::move(reply));
-  if (reads_.size() >= limits_.requests)
+  }
+  // What it waits for shows that this instance is still the owner.
+  if (reads_.size() >= limits_.requests || read_bytes_ >= limits_.bytes)
     return refuse(ticket, service_refusal::not_ready);
+  read_bytes_ += reply.body().size();
   reads_.push_back({handled_, ticket, std::move(reply)});
 }
 
@@ -197,23 +219,43 @@ std::optional<proto::JournalAppend>
 native_core::next_append(clock::time_point now, bool all) {
   if (over_ || queue_.empty() || (in_flight_ > 0 && !lost_))
     return std::nullopt;
-  auto due = limits_.reply_when_durable || all || lost_
-             || now - last_append_ >= limits_.capture_interval;
-  if (!due)
+  if (!is_due(now, all))
     return std::nullopt;
   if (!lost_) {
-    size_t bytes = 0;
-    while (in_flight_ < std::min(queue_.size(), limits_.append_items)
-           && bytes < limits_.append_bytes)
-      bytes += queue_[in_flight_++].item.ByteSizeLong();
+    if (now - last_capture_ >= limits_.capture_interval) {
+      last_capture_ = now;
+      captured_ = handled_;
+    }
+    auto bytes = queue_.front().item.ByteSizeLong();
+    do {
+      if (++in_flight_ == queue_.size())
+        break;
+      bytes += queue_[in_flight_].item.ByteSizeLong();
+    } while (in_flight_ < limits_.append_items
+             && bytes <= limits_.append_bytes);
   }
   lost_ = false;
-  last_append_ = now;
   proto::JournalAppend result;
-  result.set_dedupe_window_ms(limits_.dedupe_window.count());
+  result.set_dedupe_window_ms(window(now).count());
   for (size_t i = 0; i < in_flight_; ++i)
     *result.add_items() = queue_[i].item;
   return result;
+}
+
+bool native_core::is_due(clock::time_point now, bool all) const {
+  // With intervals, too, what fills an append need not wait.
+  return limits_.reply_when_durable || all || lost_ || durable_ < captured_
+         || now - last_capture_ >= limits_.capture_interval
+         || queue_.size() >= limits_.append_items
+         || queue_bytes_ >= limits_.append_bytes;
+}
+
+native_core::ms native_core::window(clock::time_point now) const {
+  if (!forgot_early_ || ages_.empty())
+    return limits_.dedupe_window;
+  auto known_for = std::chrono::duration_cast<ms>(now - ages_.front().first);
+  return std::clamp<ms>(known_for - journal_delay, ms{1'000},
+                        std::max(limits_.dedupe_window, ms{1'000}));
 }
 
 void native_core::appended(clock::time_point now) {
@@ -229,6 +271,7 @@ void native_core::appended(clock::time_point now) {
     queue_.pop_front();
   }
   while (!reads_.empty() && reads_.front().after <= durable_) {
+    read_bytes_ -= reads_.front().reply.body().size();
     say(reads_.front().ticket, std::move(reads_.front().reply));
     reads_.pop_front();
   }
@@ -297,11 +340,12 @@ void native_core::refuse(uint64_t ticket, service_refusal why) {
 }
 
 void native_core::forget(clock::time_point now) {
-  auto is_over = [&] {
-    return now - ages_.front().first > limits_.dedupe_window
-           || ages_.size() > most_ids;
-  };
-  while (!ages_.empty() && is_over()) {
+  for (;;) {
+    auto is_over
+      = !ages_.empty()
+        && now - ages_.front().first > limits_.dedupe_window + journal_delay;
+    if (!is_over && ages_.size() <= limits_.ids)
+      return;
     auto known = known_.find(ages_.front().second);
     // One that is pending is needed for its reply.
     if (known != known_.end() && known->second.sequence > durable_)
@@ -309,6 +353,7 @@ void native_core::forget(clock::time_point now) {
     if (known != known_.end())
       known_.erase(known);
     ages_.pop_front();
+    forgot_early_ = !is_over;
   }
 }
 

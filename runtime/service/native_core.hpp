@@ -30,9 +30,12 @@ struct native_limits {
   ms capture_interval{1'000};
   ms dedupe_window{std::chrono::hours{24}};
 
-  /// What waits to become durable, at most.
+  /// What waits to become durable, at most; and so much of what waits for that.
   size_t requests = 10'000;
   size_t bytes = size_t{64} << 20;
+
+  /// Ids that are remembered, however long their window is: about 250 MB.
+  size_t ids = 1'000'000;
 
   /// What one append has at most.
   size_t append_items = 1'000;
@@ -74,7 +77,7 @@ public:
 
   // -- modifiers --------------------------------------------------------------
 
-  /// Learns of requests that were answered before.
+  /// Learns of requests that were answered before, in their order.
   void remember(const std::vector<proto::JournalItem>& ids);
 
   /// Handles a request; its answer comes by `take_answers`, now or later.
@@ -164,6 +167,13 @@ private:
   void add_read(uint64_t ticket, proto::ServiceAnswer reply,
                 clock::time_point now);
 
+  /// Returns whether an append is to be made now.
+  bool is_due(clock::time_point now, bool all) const;
+
+  /// Returns for how long the journal has to keep replies: as long as ids are
+  /// remembered.
+  ms window(clock::time_point now) const;
+
   void say(uint64_t ticket, proto::ServiceAnswer x);
 
   void refuse(uint64_t ticket, service_refusal why);
@@ -191,11 +201,14 @@ private:
   bool lost_ = false;
 
   std::deque<waiting_read> reads_;
+  size_t read_bytes_ = 0;
 
   std::unordered_map<std::string, record> known_;
 
   /// In the order in which they will be forgotten.
   std::deque<std::pair<clock::time_point, std::string>> ages_;
+  /// Some were forgotten before their window was over.
+  bool forgot_early_ = false;
 
   /// Who waits for a reply that is read, by item.
   std::map<uint64_t, std::vector<uint64_t>> lookups_;
@@ -203,7 +216,9 @@ private:
 
   std::vector<answer> answers_;
 
-  clock::time_point last_append_{};
+  clock::time_point last_capture_{};
+  /// With intervals: the last item that had come when the last one was over.
+  uint64_t captured_ = 0;
   clock::time_point confirmed_{};
 
   std::optional<error> failure_;

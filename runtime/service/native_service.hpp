@@ -32,7 +32,6 @@ struct service_reply {
   unsigned status = 200;
   /// Beside those that say how long the body is.
   std::vector<std::pair<std::string, std::string>> headers;
-  /// At most 512 KiB, if there are events.
   std::string body;
 };
 
@@ -40,7 +39,8 @@ struct service_reply {
 struct service_effect {
   service_reply reply;
   /// What changes, in any form that `apply` understands; none: nothing does.
-  /// Together at most 512 KiB.
+  /// Together with the answer at most 768 KiB: larger ones are answered with
+  /// 500 and change nothing.
   std::vector<std::string> events;
 };
 
@@ -64,8 +64,8 @@ public:
   /// ends the service: its state would not be what the events say.
   virtual void apply(std::string_view event) = 0;
 
-  /// Returns the whole state, for `load`. Called on an object of its own, so it
-  /// may take its time.
+  /// Returns the whole state, for `load`: at most 256 MiB. Called on an object
+  /// of its own, so it may take its time.
   virtual std::string save() const = 0;
 
   /// Takes a state that `save` returned, of this or an older version.
