@@ -163,7 +163,8 @@ CAF_TEST(requests are counted and their effects are in the journal) {
 
 CAF_TEST(nothing is answered before it is durable) {
   start();
-  cluster->refusals = 1;
+  // What comes next has it tried again at once.
+  cluster->refusals = 2;
   auto x = add("a");
   auto read = call("GET", "/", "r");
   CAF_CHECK(x->empty());
@@ -274,7 +275,8 @@ CAF_TEST(a journal that cannot be understood is a failure) {
 
 CAF_TEST(who leaves finishes first) {
   start();
-  cluster->refusals = 1;
+  // What comes next has it tried again at once.
+  cluster->refusals = 2;
   auto x = add("a");
   self->send(run, leave_service{});
   consume_messages();
