@@ -62,6 +62,7 @@ struct fixture : test_coordinator_fixture<> {
     options.make = [] { return std::make_unique<counter>(); };
     options.threads = false;
     options.snapshot_bytes = snapshot_bytes;
+    options.first_snapshot_pause = options.last_snapshot_pause = 0ms;
     run = sys.spawn(native_run, options);
     consume_messages();
   }
@@ -133,7 +134,7 @@ struct fixture : test_coordinator_fixture<> {
   news_ptr news = std::make_shared<std::vector<instance_news>>();
   proto::ServiceSpec spec;
   uint64_t snapshot_bytes = uint64_t{1} << 20;
-  cluster_link_actor link;
+  fake_cluster_actor link;
   instance_observer host;
   native_run_actor run;
   int reads = 0;
