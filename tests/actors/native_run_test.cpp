@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -59,10 +61,10 @@ struct fixture : test_coordinator_fixture<> {
     native_run_options options;
     options.start = {first, epoch, 1, 0, spec};
     options.here = {link, services, host};
-    options.make = [] { return std::make_unique<counter>(); };
+    options.make = make;
     options.threads = false;
     options.snapshot_bytes = snapshot_bytes;
-    options.first_snapshot_pause = options.last_snapshot_pause = 0ms;
+    options.first_snapshot_pause = snapshot_pause;
     run = sys.spawn(native_run, options);
     consume_messages();
   }
@@ -134,6 +136,9 @@ struct fixture : test_coordinator_fixture<> {
   news_ptr news = std::make_shared<std::vector<instance_news>>();
   proto::ServiceSpec spec;
   uint64_t snapshot_bytes = uint64_t{1} << 20;
+  std::chrono::milliseconds snapshot_pause{0};
+  std::function<std::unique_ptr<native_service>()> make
+    = [] { return std::make_unique<counter>(); };
   fake_cluster_actor link;
   instance_observer host;
   native_run_actor run;
@@ -247,6 +252,50 @@ CAF_TEST(who is fenced refuses and stops) {
   CAF_CHECK_EQUAL(cluster->journal.items.size(), 1u);
 }
 
+CAF_TEST(who is fenced does not say that an answer is gone) {
+  start(1);
+  add("a", 2);
+  cluster->journal.head.set_epoch(2);
+  // The new owner has it.
+  CAF_CHECK_EQUAL(text(add("a", 2)), "not here");
+  CAF_CHECK_EQUAL(status(), proto::SERVICE_STOPPED);
+  CAF_CHECK(!services->find(first));
+}
+
+CAF_TEST(a class whose objects cannot be made is a failure with a reason) {
+  make = []() -> std::unique_ptr<native_service> {
+    throw std::runtime_error{"its settings are missing"};
+  };
+  start();
+  CAF_CHECK_EQUAL(status(), proto::SERVICE_FAILED);
+  CAF_CHECK_EQUAL(
+    news->back().why,
+    "an object of its class cannot be made: its settings are missing");
+}
+
+CAF_TEST(large requests that wait are refused beyond a limit) {
+  start();
+  auto here = services->find(first);
+  CAF_REQUIRE(here);
+  auto answered = 0;
+  auto refused = 0;
+  for (auto i = 0; i < 70; ++i) {
+    proto::ServiceCall x;
+    x.set_method("GET");
+    x.set_target("/");
+    x.set_id("r" + std::to_string(i));
+    x.set_body(std::string(size_t{1} << 20, ' '));
+    here->handle(
+      x, [&](const service_result& y) { ++(y.answer ? answered : refused); });
+  }
+  // So far they are in its mailbox.
+  CAF_CHECK_EQUAL(answered, 0);
+  CAF_CHECK_EQUAL(refused, 6);
+  consume_messages();
+  CAF_CHECK_EQUAL(answered, 64);
+  CAF_CHECK_EQUAL(value(), "0\n");
+}
+
 CAF_TEST(who comes too late for its epoch stops) {
   cluster->journal.head.set_epoch(2);
   start(1);
@@ -344,6 +393,35 @@ CAF_TEST(a snapshot that fails is made later) {
   through = cluster->journal.head.snapshot();
   CAF_CHECK_EQUAL(through, 4u);
   CAF_CHECK_EQUAL(value(), "4\n");
+}
+
+CAF_TEST(a snapshot that fails is not made again at once) {
+  snapshot_bytes = 2;
+  snapshot_pause = 1h;
+  start();
+  add("a");
+  add("b");
+  cluster->refused_reads = 1;
+  for (auto i = 0; i < 5; ++i)
+    add(std::to_string(i));
+  auto through = cluster->journal.head.snapshot();
+  CAF_CHECK_EQUAL(through, 0u);
+  CAF_CHECK_EQUAL(cluster->refused_reads, 0);
+  CAF_CHECK_EQUAL(value(), "7\n");
+}
+
+CAF_TEST(who leaves does not wait for a snapshot) {
+  snapshot_bytes = 2;
+  cluster->keeps_snapshots = true;
+  start();
+  for (auto i = 0; i < 3; ++i)
+    add(std::to_string(i));
+  CAF_REQUIRE(!cluster->unanswered.empty());
+  self->send(run, leave_service{});
+  consume_messages();
+  CAF_CHECK_EQUAL(status(), proto::SERVICE_STOPPED);
+  cluster->unanswered.back().deliver(refusal(ec::fenced, "it is over"));
+  consume_messages();
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

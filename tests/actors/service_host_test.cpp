@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +51,7 @@ struct fixture : test_coordinator_fixture<> {
     options.services = services;
     options.classes["counter"] = [] { return std::make_unique<counter>(); };
     options.threads = false;
+    options.boot_time = boot_time;
     host = sys.spawn(service_host, options);
     self->send(host, listener_address{{"n1", 80}});
     consume_messages();
@@ -135,6 +137,7 @@ struct fixture : test_coordinator_fixture<> {
   fake_cluster_actor link;
   service_host_impl host;
   uint64_t version = 0;
+  std::function<std::chrono::nanoseconds()> boot_time;
 };
 
 const auto no_leader = refusal(ec::not_leader, "they elect one");
@@ -319,6 +322,21 @@ CAF_TEST(a lease counts from the question and not from the answer) {
   CAF_CHECK(!services->find(first));
 }
 
+CAF_TEST(a lease ends while the machine is suspended) {
+  auto now = std::chrono::nanoseconds{1h};
+  boot_time = [&now] { return now; };
+  start();
+  auto x = placed(3);
+  x.mutable_services(0)->mutable_spec()->set_exclusive(true);
+  answer(x);
+  now += 7s;
+  pass(200ms);
+  CAF_CHECK(runs(3));
+  now += 2s;
+  pass(200ms);
+  CAF_CHECK(!services->find(first));
+}
+
 CAF_TEST(others than exclusive ones go on without a manager) {
   start();
   answer(placed(3));
@@ -338,6 +356,26 @@ CAF_TEST(a node that stops has its services leave and says so) {
   answer(nothing());
   pass(1s);
   CAF_CHECK_EQUAL(asked(), before);
+}
+
+CAF_TEST(a node that stops says of each service when it has stopped) {
+  start();
+  auto x = placed(3);
+  auto& other = *x.add_services();
+  other = x.services(0);
+  other.set_number(2);
+  other.mutable_spec()->set_name("idle");
+  other.mutable_spec()->set_native_class("counter");
+  answer(x);
+  CAF_REQUIRE(services->find({"idle", 0}));
+  add_in_vain();
+  self->send_exit(host, caf::exit_reason::user_shutdown);
+  consume_messages();
+  auto& last = cluster->asked.back();
+  CAF_REQUIRE_EQUAL(last.reports_size(), 2);
+  CAF_CHECK_EQUAL(last.reports(0).service(), "counter");
+  CAF_CHECK_EQUAL(last.reports(0).status(), proto::SERVICE_LEAVING);
+  CAF_CHECK_EQUAL(last.reports(1).status(), proto::SERVICE_STOPPED);
 }
 
 CAF_TEST(a node that stops does not ask without a pause) {

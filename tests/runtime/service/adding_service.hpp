@@ -11,14 +11,16 @@
 namespace coppice::test {
 
 /// Adds numbers: POST with a number as the body answers with the sum after it,
-/// GET with the sum. The body "throw" throws, "poison" makes an event that
-/// cannot be applied.
+/// GET with the sum. The body "throw" throws, "odd" throws what is no
+/// exception, "poison" makes an event that cannot be applied.
 class adding_service : public native_service {
 public:
   service_effect handle(const service_request& x) const override {
     service_effect result;
     if (x.body == "throw")
       throw std::runtime_error{"it was asked to throw"};
+    if (x.body == "odd")
+      throw 42;
     if (x.body == "poison") {
       result.events.push_back("poison");
     } else if (x.method == "POST") {
@@ -31,7 +33,8 @@ public:
   }
 
   void apply(std::string_view event) override {
-    sum_ += std::stoull(std::string{event});
+    // Of a long event the beginning counts.
+    sum_ += std::stoull(std::string{event.substr(0, event.find(' '))});
   }
 
   std::string save() const override {

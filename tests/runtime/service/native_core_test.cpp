@@ -250,6 +250,111 @@ CAF_TEST(with intervals answers leave at once and effects follow together) {
   CAF_CHECK_EQUAL(append->items_size(), 1);
 }
 
+CAF_TEST(with intervals all that has come is captured and not a part of it) {
+  auto limits = at_intervals();
+  limits.append_items = 4;
+  fixture x{limits};
+  for (uint64_t i = 1; i <= 3; ++i)
+    x.core.handle(i, post(std::to_string(i), "1"), x.now);
+  CAF_CHECK(!x.core.next_append(x.now + 50ms));
+  for (uint64_t i = 4; i <= 9; ++i)
+    x.core.handle(i, post(std::to_string(i), "1"), x.now + 50ms);
+  // Enough of them need not wait.
+  auto append = x.core.next_append(x.now + 50ms);
+  CAF_REQUIRE(append);
+  CAF_CHECK_EQUAL(append->items_size(), 4);
+  x.core.appended(x.now + 51ms);
+  CAF_CHECK(x.core.next_append(x.now + 51ms));
+  x.core.appended(x.now + 52ms);
+  CAF_CHECK(!x.core.next_append(x.now + 52ms));
+  for (uint64_t i = 10; i <= 14; ++i)
+    x.core.handle(i, post(std::to_string(i), "1"), x.now + 99ms);
+  append = x.core.next_append(x.now + 100ms);
+  CAF_REQUIRE(append);
+  CAF_CHECK_EQUAL(append->items_size(), 4);
+  x.core.appended(x.now + 101ms);
+  append = x.core.next_append(x.now + 101ms);
+  CAF_REQUIRE(append);
+  CAF_CHECK_EQUAL(append->items_size(), 2);
+  x.core.appended(x.now + 102ms);
+  CAF_CHECK(x.core.is_idle());
+}
+
+CAF_TEST(large effects go into appends of their own) {
+  auto large = "1 " + std::string(size_t{300} << 10, 'x');
+  for (uint64_t i = 1; i <= 3; ++i)
+    core.handle(i, post(std::to_string(i), large), now);
+  for (auto i = 0; i < 3; ++i) {
+    auto append = core.next_append(now);
+    CAF_REQUIRE(append);
+    CAF_CHECK_EQUAL(append->items_size(), 1);
+    core.appended(now);
+  }
+  CAF_CHECK_EQUAL(said(3), "200 3");
+  // An entry of the log takes no more.
+  auto huge = "1 " + std::string(size_t{800} << 10, 'x');
+  core.handle(4, post("4", huge), now);
+  CAF_CHECK_EQUAL(said(4).substr(0, 3), "500");
+  CAF_CHECK(core.is_idle());
+}
+
+CAF_TEST(whatever code throws is answered with 500) {
+  core.handle(1, post("a", "odd"), now);
+  CAF_CHECK_EQUAL(said(1).substr(0, 3), "500");
+  CAF_CHECK(!core.failure());
+}
+
+CAF_TEST(what waits for an effect is not stale when that is durable) {
+  core.handle(1, post("a", "1"), now);
+  core.handle(2, get("r"), now + 6s);
+  core.next_append(now + 6s);
+  core.appended(now + 7s);
+  auto xs = core.take_answers();
+  CAF_REQUIRE_EQUAL(xs.size(), 2u);
+  CAF_CHECK_EQUAL(xs[1].what.answer->headers_size(), 0);
+}
+
+CAF_TEST(the journal need not keep replies of ids that are forgotten early) {
+  native_limits few;
+  few.ids = 3;
+  fixture x{few};
+  auto add = [&](uint64_t i) {
+    x.now += 20s;
+    x.core.handle(i, post(std::to_string(i), "1"), x.now);
+    auto append = x.core.next_append(x.now);
+    CAF_REQUIRE(append);
+    x.core.appended(x.now);
+    return append->dedupe_window_ms();
+  };
+  auto whole = std::chrono::milliseconds{few.dedupe_window}.count();
+  for (uint64_t i = 1; i <= 4; ++i)
+    CAF_CHECK_EQUAL(add(i), whole);
+  // The second one is the oldest that is known: 60 s old, and the journal got
+  // it a little later.
+  CAF_CHECK_EQUAL(add(5), 50'000);
+  x.core.handle(6, post("3", "1"), x.now);
+  CAF_CHECK(x.core.take_lookups() == std::vector<uint64_t>{3});
+  x.core.handle(7, post("1", "1"), x.now);
+  CAF_CHECK(x.core.next_append(x.now));
+}
+
+CAF_TEST(ids of the journal are as old as it says) {
+  std::vector<proto::JournalItem> ids(2);
+  ids[0].set_sequence(1);
+  ids[0].set_id("old");
+  ids[0].set_at_ms(1'000);
+  ids[1].set_sequence(2);
+  ids[1].set_id("new");
+  ids[1].set_at_ms(1'000 + std::chrono::milliseconds{23h}.count());
+  native_core x{std::make_unique<adding_service>(), 2, {}, now};
+  x.remember(ids);
+  x.handle(1, post("old", "1"), now + 2h);
+  CAF_CHECK(x.next_append(now + 2h));
+  // Its fingerprint is of another request.
+  x.handle(2, post("new", "1"), now + 2h);
+  CAF_CHECK_EQUAL(x.take_answers().at(0).what.answer->status(), 422u);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()
 
 namespace {
