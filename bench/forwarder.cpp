@@ -293,7 +293,7 @@ void measure(way& x, size_t connections, std::chrono::milliseconds span) {
   auto got = run_http_load(load);
   cpu = cpu_seconds(x.processes) - cpu;
   for (auto& part : {first, got})
-    if (part.errors > 0 || part.answers == 0)
+    if (part.errors > 0 || got.answers == 0)
       throw std::runtime_error{
         x.name + ", " + std::to_string(connections)
         + " connections: " + std::to_string(part.errors) + " errors beside "
