@@ -144,9 +144,20 @@ struct fake_cluster {
 
 using fake_cluster_ptr = std::shared_ptr<fake_cluster>;
 
-inline cluster_link_actor::behavior_type
-fake_cluster_link(cluster_link_actor::pointer self, const fake_cluster_ptr& x) {
+/// To the fake: answer a question about services now.
+struct fake_answer {
+  size_t question = 0;
+  proto::Reply reply;
+};
+
+/// A promise is kept by its own actor only.
+using fake_cluster_actor
+  = cluster_link_actor::extend<caf::reacts_to<fake_answer>>;
+
+inline fake_cluster_actor::behavior_type
+fake_cluster_link(fake_cluster_actor::pointer self, const fake_cluster_ptr& x) {
   return {
+
     [=](const proto::Request& request) -> caf::result<proto::Reply> {
       auto promise = self->make_response_promise<proto::Reply>();
       if (request.has_services()) {
@@ -175,7 +186,10 @@ fake_cluster_link(cluster_link_actor::pointer self, const fake_cluster_ptr& x) {
       promise.deliver(std::move(reply));
       return promise;
     },
+    [=](const fake_answer& y) { x->promises.at(y.question).deliver(y.reply); },
   };
 }
 
 } // namespace coppice::test
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::test::fake_answer)

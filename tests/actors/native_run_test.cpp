@@ -139,7 +139,7 @@ struct fixture : test_coordinator_fixture<> {
   std::chrono::milliseconds snapshot_pause{0};
   std::function<std::unique_ptr<native_service>()> make
     = [] { return std::make_unique<counter>(); };
-  cluster_link_actor link;
+  fake_cluster_actor link;
   instance_observer host;
   native_run_actor run;
   int reads = 0;
@@ -169,7 +169,8 @@ CAF_TEST(requests are counted and their effects are in the journal) {
 
 CAF_TEST(nothing is answered before it is durable) {
   start();
-  cluster->refusals = 1;
+  // What comes next has it tried again at once.
+  cluster->refusals = 2;
   auto x = add("a");
   auto read = call("GET", "/", "r");
   CAF_CHECK(x->empty());
@@ -324,7 +325,8 @@ CAF_TEST(a journal that cannot be understood is a failure) {
 
 CAF_TEST(who leaves finishes first) {
   start();
-  cluster->refusals = 1;
+  // What comes next has it tried again at once.
+  cluster->refusals = 2;
   auto x = add("a");
   self->send(run, leave_service{});
   consume_messages();

@@ -93,7 +93,7 @@ struct fixture : test_coordinator_fixture<> {
   /// Answers the question *i*, by default the last one.
   void answer(const proto::Reply& x, std::optional<size_t> i = {}) {
     CAF_REQUIRE(!cluster->promises.empty());
-    cluster->promises[i.value_or(cluster->promises.size() - 1)].deliver(x);
+    self->send(link, fake_answer{i.value_or(cluster->promises.size() - 1), x});
     consume_messages();
   }
 
@@ -134,7 +134,7 @@ struct fixture : test_coordinator_fixture<> {
 
   fake_cluster_ptr cluster = std::make_shared<fake_cluster>();
   std::shared_ptr<local_services> services = std::make_shared<local_services>();
-  cluster_link_actor link;
+  fake_cluster_actor link;
   service_host_impl host;
   uint64_t version = 0;
   std::function<std::chrono::nanoseconds()> boot_time;

@@ -96,7 +96,7 @@ CAF_TEST(nobody who may not lead any more answers) {
   pass(1s);
   CAF_CHECK(!open->value);
   end(cluster);
-  consume_messages();
+  pass(2s);
   CAF_CHECK(is(need(open), ec::deadline_exceeded));
   auto poll_it = ask(poll_of("a"));
   CAF_CHECK(poll_it.has_error());
