@@ -132,19 +132,18 @@ struct fake_cluster {
   int refusals = 0;
   /// The same, but for those that only read.
   int refused_reads = 0;
-  /// Snapshots are never answered.
+  /// Snapshots wait, too, until a test answers them.
   bool keeps_snapshots = false;
   /// All requests about the journal.
   std::vector<proto::JournalRequest> journal_asked;
   /// All questions about services.
   std::vector<proto::ServicesRequest> asked;
   std::vector<caf::typed_response_promise<proto::Reply>> promises;
-  std::vector<caf::typed_response_promise<proto::Reply>> unanswered;
 };
 
 using fake_cluster_ptr = std::shared_ptr<fake_cluster>;
 
-/// To the fake: answer a question about services now.
+/// To the fake: answer a question that waits.
 struct fake_answer {
   size_t question = 0;
   proto::Reply reply;
@@ -168,7 +167,7 @@ fake_cluster_link(fake_cluster_actor::pointer self, const fake_cluster_ptr& x) {
       auto& journal = request.journal();
       x->journal_asked.push_back(journal);
       if (x->keeps_snapshots && journal.change().has_snapshot()) {
-        x->unanswered.push_back(promise);
+        x->promises.push_back(promise);
         return promise;
       }
       auto& left = journal.has_read() && x->refused_reads > 0 ? x->refused_reads
