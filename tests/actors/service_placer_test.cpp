@@ -86,22 +86,6 @@ CAF_TEST(a node is answered well before its lease is over) {
   CAF_CHECK(open->value.has_value());
 }
 
-CAF_TEST(nobody who may not lead any more answers) {
-  place_on_a();
-  cluster_disk->broken = true;
-  // This one is alone, and needs no disk to know that it leads: a change does.
-  proto::Request x;
-  *x.mutable_service()->mutable_apply() = spec_of("y");
-  auto open = request<proto::Reply>(front, x);
-  pass(1s);
-  CAF_CHECK(!open->value);
-  end(cluster);
-  pass(2s);
-  CAF_CHECK(is(need(open), ec::deadline_exceeded));
-  auto poll_it = ask(poll_of("a"));
-  CAF_CHECK(poll_it.has_error());
-}
-
 CAF_TEST(who waits is told when the lead is lost) {
   proto::Request x;
   x.mutable_services()->set_known(services().version());
