@@ -257,6 +257,7 @@ CAF_TEST(an answer about something else is a refusal) {
   CAF_CHECK_EQUAL(asked(), before);
   pass(250ms);
   CAF_CHECK_EQUAL(asked(), before + 1);
+  pass(9s); // As above.
 }
 
 CAF_TEST(an old answer does not count) {
@@ -376,6 +377,7 @@ CAF_TEST(a node that stops says of each service when it has stopped) {
   CAF_CHECK_EQUAL(last.reports(0).service(), "counter");
   CAF_CHECK_EQUAL(last.reports(0).status(), proto::SERVICE_LEAVING);
   CAF_CHECK_EQUAL(last.reports(1).status(), proto::SERVICE_STOPPED);
+  pass(9s); // It is not ended before.
 }
 
 CAF_TEST(a node that stops does not ask without a pause) {
@@ -389,6 +391,7 @@ CAF_TEST(a node that stops does not ask without a pause) {
   CAF_CHECK_EQUAL(asked(), before);
   pass(250ms);
   CAF_CHECK_EQUAL(asked(), before + 1);
+  pass(9s); // As above.
 }
 
 CAF_TEST(a node that stops does not wait for a service for ever) {
