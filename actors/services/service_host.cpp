@@ -90,7 +90,8 @@ void service_host_state::on_rows(uint64_t number,
   if (number != question)
     return; // News of an instance has asked already.
   // Who does not wait is not asked without a pause.
-  if (is_new || now() - asked >= options.wait / 2)
+  auto has_waited = is_new || now() - asked >= options.wait / 2;
+  if (has_waited && !stopping)
     poll();
   else
     self->delayed_send(self, options.pause, caf::get_atom::value, number);
