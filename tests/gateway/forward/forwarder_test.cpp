@@ -262,7 +262,7 @@ CAF_TEST(native services get a request until they answer it) {
   CAF_REQUIRE_EQUAL(ids.size(), 4u);
   for (auto& id : ids)
     CAF_CHECK_EQUAL(id, ids[0]);
-  CAF_CHECK_EQUAL(counts().redelivered, 3u);
+  CAF_CHECK(counts().redelivered == 3u);
 }
 
 CAF_TEST(requests wait for a place and keep their order) {
@@ -284,8 +284,8 @@ CAF_TEST(requests wait for a place and keep their order) {
   for (auto& x : all)
     CAF_CHECK_EQUAL(x.get().status, 200);
   CAF_CHECK_EQUAL(seen.size(), 5u);
-  CAF_CHECK_EQUAL(counts().held_now, 0u);
-  CAF_CHECK_EQUAL(counts().held, 5u);
+  CAF_CHECK(counts().held_now == 0u);
+  CAF_CHECK(counts().held == 5u);
 }
 
 CAF_TEST(requests that come before the services are known wait) {
@@ -338,7 +338,7 @@ CAF_TEST(who hangs up waits no more) {
     await([&] { return counts().held_now == 1; });
   }
   await([&] { return counts().held_now == 0; });
-  CAF_CHECK_EQUAL(counts().answered[0], 1u);
+  CAF_CHECK(counts().answered[0] == 1u);
 }
 
 CAF_TEST(a service that does not answer in time is told of) {
