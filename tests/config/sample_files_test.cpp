@@ -101,7 +101,7 @@ CAF_TEST(what a sample shows as the default is the default) {
       fallback[x.key] = x.fallback;
     // They have no fixed default; the samples show examples.
     for (auto key : {"worker.slots", "worker.managers", "worker.labels",
-                     "cluster.managers"})
+                     "worker.service_listen", "cluster.managers"})
       fallback.erase(key);
     for (auto& x : active.value())
       fallback.erase(x.key);

@@ -94,8 +94,8 @@ CAF_TEST(nothing in a header ends its line) {
 }
 
 CAF_TEST(a client has one id of a bounded size or none) {
-  CAF_CHECK_EQUAL(client_id({}).value(), "");
-  CAF_CHECK_EQUAL(client_id({{"idempotency-key", "x"}}).value(), "x");
+  CAF_CHECK(client_id({}).value().empty());
+  CAF_CHECK(client_id({{"idempotency-key", "x"}}).value() == "x");
   CAF_CHECK(!client_id({{"idempotency-key", ""}}));
   CAF_CHECK(!client_id({{"idempotency-key", std::string(257, 'x')}}));
   CAF_CHECK(!client_id({{"idempotency-key", "x"}, {"idempotency-key", "x"}}));
