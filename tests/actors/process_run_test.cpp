@@ -58,7 +58,8 @@ struct fixture : test_coordinator_fixture<> {
     for (auto* word : {"/usr/bin/server", "--listen=127.0.0.1:{port}"})
       spec.add_command(word);
     spec.set_start_timeout_ms(5'000);
-    options.here = {nullptr, services, host};
+    options.here.services = services;
+    options.here.observer = host;
     options.launcher = launcher;
     options.folder = folder.path() / "services";
     options.term_grace = 3s;
