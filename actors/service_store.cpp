@@ -16,6 +16,9 @@ namespace {
 /// About the size of an answer.
 constexpr size_t max_answer_bytes = size_t{256} << 10;
 
+/// So much is read for one answer: to find ids, replies have to be decoded.
+constexpr size_t max_read_bytes = size_t{4} << 20;
+
 /// Adds items until the answer is large enough.
 class item_collector {
 public:
@@ -41,9 +44,11 @@ private:
 void read_ids(const table_view& view, const proto::ReadJournal& x,
               proto::JournalReply& to) {
   item_collector items{to};
+  size_t read = 0;
   for_each_journal_reply(view, x.service(), x.after(), [&](auto& item) {
+    read += item.ByteSizeLong();
     item.clear_reply();
-    return items.add(item);
+    return items.add(item) && read < max_read_bytes;
   });
 }
 
@@ -54,6 +59,19 @@ void read_events(const table_view& view, const proto::ReadJournal& x,
   auto after = std::max(x.after(), to.head().snapshot());
   for_each_journal_event(view, x.service(), after,
                          [&](auto& item) { return items.add(item); });
+}
+
+/// The owner knows which items there are, these tables may be older.
+result<> read_reply(const table_view& view, const proto::ReadJournal& x,
+                    proto::JournalReply& to) {
+  if (x.after() > to.head().last())
+    return error{ec::not_leader,
+                 "this manager does not know item " + std::to_string(x.after())
+                   + " of the journal of service " + std::to_string(x.service())
+                   + " yet; ask again"};
+  if (auto found = get_journal_reply(view, x.service(), x.after()))
+    *to.add_items() = std::move(*found);
+  return ok();
 }
 
 result<> read_chunk(const table_view& view, const proto::ReadJournal& x,
@@ -100,9 +118,7 @@ result<> read_journal(const table_view& view, const proto::ReadJournal& x,
       read_ids(view, x, to);
       return ok();
     case proto::ReadJournal::REPLY:
-      if (auto found = get_journal_reply(view, x.service(), x.after()))
-        *to.add_items() = std::move(*found);
-      return ok();
+      return read_reply(view, x, to);
     case proto::ReadJournal::SNAPSHOT:
       return read_chunk(view, x, to);
     default:

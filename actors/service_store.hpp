@@ -36,9 +36,9 @@ struct service_store_state {
   ///
   /// Nothing is missing in them for who may read: the journal is in the epoch
   /// of the reader, so the `take` of the reader is in these tables, and with it
-  /// all that owners before it ever appended; and what came behind the `take`
-  /// the reader itself has appended. Tables that are too old have no such
-  /// epoch.
+  /// all that owners before it ever appended. Tables that are too old have no
+  /// such epoch. What came behind the `take` the reader itself has appended: it
+  /// knows how far that goes, and an item that these tables lack is refused.
   proto::Reply read(const proto::ReadJournal& x) const;
 
   // -- member variables -------------------------------------------------------

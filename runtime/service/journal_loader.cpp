@@ -104,11 +104,17 @@ void journal_loader::on_reply(const proto::Reply& x) {
 }
 
 void journal_loader::on_chunk(const proto::JournalReply& x) {
+  // Parts of two states may have the size of one.
+  if (x.head().snapshot() != head_.snapshot())
+    return finish(error{ec::not_leader, "the snapshot was replaced meanwhile"});
   snapshot_ += x.chunk();
   if (++chunks_ < head_.chunks())
     return next();
   if (snapshot_.size() != head_.snapshot_bytes())
-    return finish(error{ec::not_leader, "the snapshot was replaced meanwhile"});
+    return finish(error{ec::corrupt_store,
+                        "the saved state has "
+                          + std::to_string(snapshot_.size()) + " bytes, not "
+                          + std::to_string(head_.snapshot_bytes())});
   auto taken = guarded("the saved state cannot be taken",
                        [&] { return out_.service->load(snapshot_); });
   if (!taken)

@@ -119,7 +119,7 @@ void native_core::remember(const std::vector<proto::JournalItem>& ids) {
   for (auto& x : ids) {
     ms before{std::max<int64_t>(ids.back().at_ms() - x.at_ms(), 0)};
     known_[x.id()] = {x.sequence(), x.fingerprint()};
-    ages_.emplace_back(confirmed_ - before, x.id());
+    ages_.push_back({confirmed_ - before, x.sequence(), x.id()});
   }
 }
 
@@ -189,7 +189,7 @@ void native_core::add_effect(uint64_t ticket, const proto::ServiceCall& x,
     next.item.add_events(std::move(event));
   queue_bytes_ += next.item.ByteSizeLong();
   known_[x.id()] = {handled_, fingerprint};
-  ages_.emplace_back(now, x.id());
+  ages_.push_back({now, handled_, x.id()});
   if (limits_.reply_when_durable)
     next.tickets.push_back(ticket);
   else
@@ -253,7 +253,7 @@ bool native_core::is_due(clock::time_point now, bool all) const {
 native_core::ms native_core::window(clock::time_point now) const {
   if (!forgot_early_ || ages_.empty())
     return limits_.dedupe_window;
-  auto known_for = std::chrono::duration_cast<ms>(now - ages_.front().first);
+  auto known_for = std::chrono::duration_cast<ms>(now - ages_.front().since);
   return std::clamp<ms>(known_for - journal_delay, ms{1'000},
                         std::max(limits_.dedupe_window, ms{1'000}));
 }
@@ -340,17 +340,16 @@ void native_core::refuse(uint64_t ticket, service_refusal why) {
 }
 
 void native_core::forget(clock::time_point now) {
-  for (;;) {
-    auto is_over
-      = !ages_.empty()
-        && now - ages_.front().first > limits_.dedupe_window + journal_delay;
+  while (!ages_.empty()) {
+    auto& oldest = ages_.front();
+    auto is_over = now - oldest.since > limits_.dedupe_window + journal_delay;
     if (!is_over && ages_.size() <= limits_.ids)
       return;
-    auto known = known_.find(ages_.front().second);
     // One that is pending is needed for its reply.
-    if (known != known_.end() && known->second.sequence > durable_)
+    if (oldest.sequence > durable_)
       return;
-    if (known != known_.end())
+    auto known = known_.find(oldest.id);
+    if (known != known_.end() && known->second.sequence == oldest.sequence)
       known_.erase(known);
     ages_.pop_front();
     forgot_early_ = !is_over;

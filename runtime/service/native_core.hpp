@@ -141,6 +141,14 @@ private:
     uint64_t fingerprint = 0;
   };
 
+  /// An id that will be forgotten.
+  struct aged_id {
+    clock::time_point since{};
+    /// A later item may have the same id.
+    uint64_t sequence = 0;
+    std::string id;
+  };
+
   /// An effect that is not durable yet.
   struct pending {
     proto::JournalItem item;
@@ -206,7 +214,7 @@ private:
   std::unordered_map<std::string, record> known_;
 
   /// In the order in which they will be forgotten.
-  std::deque<std::pair<clock::time_point, std::string>> ages_;
+  std::deque<aged_id> ages_;
   /// Some were forgotten before their window was over.
   bool forgot_early_ = false;
 

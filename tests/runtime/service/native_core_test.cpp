@@ -355,6 +355,22 @@ CAF_TEST(ids of the journal are as old as it says) {
   CAF_CHECK_EQUAL(x.take_answers().at(0).what.answer->status(), 422u);
 }
 
+CAF_TEST(an id that was used again after its window is remembered) {
+  std::vector<proto::JournalItem> ids(2);
+  ids[0].set_sequence(1);
+  ids[0].set_id("a");
+  ids[0].set_at_ms(1'000);
+  ids[1].set_sequence(2);
+  ids[1].set_id("a");
+  ids[1].set_at_ms(1'000 + std::chrono::milliseconds{25h}.count());
+  native_core x{std::make_unique<adding_service>(), 2, {}, now};
+  x.remember(ids);
+  // The first one is forgotten, the second one is not.
+  x.handle(1, post("a", "1"), now + 1h);
+  CAF_CHECK(!x.next_append(now + 1h));
+  CAF_CHECK_EQUAL(x.take_answers().at(0).what.answer->status(), 422u);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()
 
 namespace {
