@@ -29,10 +29,6 @@ constexpr size_t read_bytes = 16 * 1024;
 /// The most of a body that is handed on at once.
 constexpr size_t part_bytes = 64 * 1024;
 
-std::string_view view(beast::string_view x) {
-  return {x.data(), x.size()};
-}
-
 struct split_address {
   std::string host;
   std::string port;
@@ -59,32 +55,24 @@ std::optional<tcp::endpoint> as_endpoint(const split_address& x) {
   return tcp::endpoint{host, port};
 }
 
-std::string lowered(std::string_view x) {
-  std::string result{x};
-  for (auto& c : result)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
 /// Takes the head of an answer over, without what is for this connection.
-template <class Fields>
-delivered take_head(const Fields& from) {
+delivered take_head(http::header_list& from) {
   delivered x;
   std::string connection;
-  for (auto& field : from)
-    if (field.name() == beast::http::field::connection)
-      connection.append(",").append(view(field.value()));
+  for (auto& [key, value] : from)
+    if (is_same_name(key, "connection"))
+      connection.append(",").append(value);
+  x.head.headers.reserve(from.size());
   for (auto& field : from) {
-    auto name = lowered(view(field.name_string()));
+    auto name = http::lowered(field.first);
     if (name == refused_header)
-      x.refused = std::string{view(field.value())};
+      x.refused = field.second;
     if (name == "content-length" || name.starts_with(own_prefix)
         || is_hop_by_hop(name)
         || (!connection.empty() && is_listed(connection, name)))
       continue;
     x.head.dated = x.head.dated || name == "date";
-    x.head.headers.emplace_back(view(field.name_string()), view(field.value()));
+    x.head.headers.push_back(std::move(field));
   }
   return x;
 }
@@ -284,7 +272,7 @@ void upstream_link::on_end(error_code code) {
     fail(reach(), code.message());
     return;
   }
-  if (phase_ != phase::body) {
+  if (phase_ != phase::body || answer_.is_whole) {
     fail(reach(), "the connection was closed");
     return;
   }
@@ -308,6 +296,7 @@ void upstream_link::parse() {
 bool upstream_link::parse_head() {
   if (!parser_) {
     parser_.emplace();
+    head_bytes_ = 0;
     parser_->header_limit(core_->limits.header_bytes);
     parser_->body_limit(std::numeric_limits<uint64_t>::max());
     parser_->skip(what_.is_head);
@@ -317,9 +306,11 @@ bool upstream_link::parse_head() {
     return false;
   }
   error_code code;
-  buffer_.consume(parser_->put(buffer_.data(), code));
+  auto used = parser_->put(buffer_.data(), code);
+  buffer_.consume(used);
+  head_bytes_ += used;
   if (code == beast::http::error::need_more) {
-    if (buffer_.size() > core_->limits.header_bytes)
+    if (head_bytes_ + buffer_.size() > core_->limits.header_bytes)
       fail(delivery_end::malformed, "its headers are too large");
     else
       read();
@@ -329,7 +320,7 @@ bool upstream_link::parse_head() {
     fail(delivery_end::malformed, "it does not speak HTTP: " + code.message());
     return false;
   }
-  auto status = parser_->get().result_int();
+  auto status = parser_->status;
   if (status == 101 || status < 100) {
     fail(delivery_end::malformed, "it answered with what nobody asked for");
     return false;
@@ -345,13 +336,12 @@ bool upstream_link::parse_head() {
 
 void upstream_link::begin_body() {
   phase_ = phase::body;
-  auto& head = parser_->get();
-  answer_ = take_head(head);
-  answer_.head.status = head.result_int();
+  auto status = parser_->status;
+  answer_ = take_head(parser_->headers);
+  answer_.head.status = status;
   if (auto length = parser_->content_length())
     answer_.head.length = *length;
   parser_->eager(true);
-  auto status = head.result_int();
   answer_.head.without_body = what_.is_head || status == 304;
   if (answer_.head.without_body || status == 204 || parser_->is_done()) {
     settle();
@@ -360,14 +350,12 @@ void upstream_link::begin_body() {
   auto length = answer_.head.length;
   answer_.is_whole = length && *length <= core_->limits.whole_bytes;
   if (answer_.is_whole) {
-    answer_.head.body.resize(static_cast<size_t>(*length));
-    parser_->get().body().data = answer_.head.body.data();
-    parser_->get().body().size = answer_.head.body.size();
     parse_whole();
     return;
   }
   deadline_ = time::max();
   streamed_ = true;
+  parser_->most = part_bytes;
   auto to = listener_;
   to->on_answer(std::move(answer_));
 }
@@ -377,11 +365,11 @@ void upstream_link::parse_whole() {
     error_code code;
     buffer_.consume(parser_->put(buffer_.data(), code));
     if (parser_->is_done()) {
+      answer_.head.body = std::move(parser_->body);
       settle();
       return;
     }
-    if (code && code != beast::http::error::need_more
-        && code != beast::http::error::need_buffer) {
+    if (code && code != beast::http::error::need_more) {
       fail(delivery_end::malformed,
            "it does not speak HTTP: " + code.message());
       return;
@@ -391,25 +379,22 @@ void upstream_link::parse_whole() {
 }
 
 void upstream_link::parse_part() {
-  std::string part(part_bytes, '\0');
-  auto& body = parser_->get().body();
-  body.data = part.data();
-  body.size = part.size();
+  auto is_full = [this] { return parser_->body.size() >= part_bytes; };
   error_code code;
-  while (buffer_.size() > 0 && body.size > 0 && !parser_->is_done() && !code) {
+  while (buffer_.size() > 0 && !is_full() && !parser_->is_done() && !code) {
     buffer_.consume(parser_->put(buffer_.data(), code));
     if (code == beast::http::error::need_more) {
       code = {};
       break;
     }
   }
-  if (ended_ && !parser_->is_done() && !code && body.size > 0)
+  if (ended_ && !parser_->is_done() && !code && !is_full())
     parser_->put_eof(code);
   if (code && code != beast::http::error::need_buffer) {
     fail(delivery_end::answering, "its answer broke off: " + code.message());
     return;
   }
-  part.resize(part.size() - body.size);
+  auto part = std::exchange(parser_->body, {});
   auto to = listener_;
   if (parser_->is_done()) {
     auto self = shared_from_this();

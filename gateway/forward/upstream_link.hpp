@@ -7,11 +7,11 @@
 // Boost takes its time to compile.
 
 #include "gateway/forward/upstream.hpp"
+#include "gateway/http/parser.hpp"
 
+#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/buffer_body.hpp>
-#include <boost/beast/http/parser.hpp>
 
 #include <optional>
 #include <string_view>
@@ -77,8 +77,10 @@ private:
 
   using error_code = boost::system::error_code;
 
-  using parser
-    = boost::beast::http::response_parser<boost::beast::http::buffer_body>;
+  /// It knows its kind of executor: Asio's usual one asks it for each step.
+  using tcp_socket
+    = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
+                                       boost::asio::io_context::executor_type>;
 
   enum class phase { fresh, connecting, waiting, body, idle, closed };
 
@@ -132,10 +134,12 @@ private:
 
   std::shared_ptr<upstreams::core> core_;
   std::string address_;
-  boost::asio::ip::tcp::socket socket_;
+  tcp_socket socket_;
   boost::asio::ip::tcp::resolver resolver_;
   boost::beast::flat_buffer buffer_;
-  std::optional<parser> parser_;
+  /// Of the head that is being read.
+  size_t head_bytes_ = 0;
+  std::optional<http::message_parser<false>> parser_;
   delivery what_;
   std::shared_ptr<delivery_listener> listener_;
   delivered answer_;

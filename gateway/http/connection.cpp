@@ -9,8 +9,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/read.hpp>
 
 #include <algorithm>
 #include <array>
@@ -20,13 +18,8 @@
 namespace coppice::http {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
 
 namespace {
-
-/// The most that is read at once, and that waits for its turn when requests are
-/// pipelined; more waits in the socket.
-constexpr size_t read_ahead = 64 * 1024;
 
 /// How much of a request that was refused is read and dropped, and how long.
 constexpr size_t dropped_bytes = 4 * 1024 * 1024;
@@ -34,20 +27,6 @@ constexpr auto dropped_time = std::chrono::milliseconds{2'000};
 
 /// After a deadline: for an operation that was just between two steps.
 constexpr auto second_try = std::chrono::milliseconds{500};
-
-constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-
-std::string_view view(boost::beast::string_view x) {
-  return {x.data(), x.size()};
-}
-
-std::string lowered(std::string_view x) {
-  std::string result{x};
-  for (auto& c : result)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
 
 bool is_loopback(const asio::ip::address& x) {
   // A socket for both kinds of addresses has IPv4 peers as ::ffff:a.b.c.d.
@@ -59,7 +38,7 @@ bool is_loopback(const asio::ip::address& x) {
 
 } // namespace
 
-connection::connection(server_core& core, asio::ip::tcp::socket socket)
+connection::connection(server_core& core, tcp_socket socket)
   : core_(core),
     socket_(std::move(socket)),
     timer_(core.io),
@@ -114,24 +93,38 @@ void connection::abort() {
 
 // -- deadlines ----------------------------------------------------------------
 
-void connection::limit(std::chrono::milliseconds time) {
+void connection::limit(std::chrono::milliseconds span) {
   timed_out_ = false;
-  timer_.expires_after(time);
-  timer_.async_wait([self = shared_from_this()](error_code code) {
-    if (!code)
-      self->on_limit();
-  });
+  deadline_ = std::chrono::steady_clock::now() + span;
+  if (deadline_ < looks_at_)
+    arm();
 }
 
 void connection::no_limit() {
   timed_out_ = false;
-  timer_.cancel();
+  deadline_ = time::max();
 }
 
-void connection::on_limit() {
+void connection::arm() {
+  looks_at_ = deadline_;
+  timer_.expires_at(deadline_);
+  timer_.async_wait([self = shared_from_this()](error_code code) {
+    if (!code)
+      self->on_timer();
+  });
+}
+
+void connection::on_timer() {
+  auto now = std::chrono::steady_clock::now();
   // It was set anew while this was on its way.
-  if (timer_.expiry() > std::chrono::steady_clock::now())
+  if (looks_at_ > now)
     return;
+  looks_at_ = time::max();
+  if (deadline_ > now) {
+    if (deadline_ != time::max())
+      arm();
+    return;
+  }
   if (timed_out_) {
     close();
     return;
@@ -140,150 +133,6 @@ void connection::on_limit() {
   timed_out_ = true;
   error_code ignored;
   socket_.cancel(ignored);
-}
-
-// -- reading ------------------------------------------------------------------
-
-void connection::read_idle() {
-  phase_ = phase::idle;
-  gone_ = nullptr;
-  parser_.reset();
-  release_body();
-  if (core_.stopping) {
-    close();
-    return;
-  }
-  if (buffer_.size() > 0) {
-    read_header();
-    return;
-  }
-  // Whoever waits needs no memory for it.
-  buffer_.shrink_to_fit();
-  limit(core_.limits.idle);
-  socket_.async_read_some(buffer_.prepare(4096), [self = shared_from_this()](
-                                                   error_code code, size_t n) {
-    if (code) {
-      self->close();
-      return;
-    }
-    self->buffer_.commit(n);
-    self->read_header();
-  });
-}
-
-void connection::read_header() {
-  phase_ = phase::reading;
-  ++number_;
-  version_ = 11;
-  keep_alive_ = true;
-  is_head_ = false;
-  parser_.emplace();
-  parser_->header_limit(core_.limits.header_bytes);
-  parser_->body_limit(core_.limits.body_bytes);
-  limit(core_.limits.header);
-  beast::http::async_read_header(
-    socket_, buffer_, *parser_,
-    [self = shared_from_this()](error_code code, size_t) {
-      if (code)
-        self->on_read_error(code);
-      else
-        self->on_header();
-    });
-}
-
-void connection::on_header() {
-  using beast::http::field;
-  auto& head = parser_->get();
-  version_ = head.version();
-  keep_alive_ = head.keep_alive();
-  is_head_ = head.method_string() == "HEAD";
-  // Two readings of where a request ends are two requests to somebody.
-  auto coded = head.find(field::transfer_encoding);
-  if (coded != head.end() && lowered(view(coded->value())) != "chunked")
-    return refuse(501, "not_implemented",
-                  "the only transfer coding that is understood is 'chunked'");
-  auto hosts = head.count(field::host);
-  if (hosts > 1 || (hosts == 0 && version_ >= 11))
-    return refuse(400, "bad_request", "exactly one header Host is needed");
-  limit(core_.limits.body);
-  auto expected = head.find(field::expect);
-  if (expected == head.end() || version_ < 11)
-    return read_body();
-  if (lowered(view(expected->value())) != "100-continue")
-    return refuse(417, "expectation_failed",
-                  "the only expectation that is understood is '100-continue'");
-  asio::async_write(socket_, asio::buffer(go_on),
-                    [self = shared_from_this()](error_code code, size_t) {
-                      if (code)
-                        self->close();
-                      else
-                        self->read_body();
-                    });
-}
-
-void connection::read_body() {
-  auto size = parser_->get().body().size();
-  core_.bodies += size - body_bytes_;
-  body_bytes_ = size;
-  if (core_.bodies > core_.limits.bodies_bytes)
-    return refuse(503, "overloaded", "too much is being sent at this time");
-  if (parser_->is_done())
-    return handle();
-  parser_->eager(true);
-  beast::http::async_read_some(
-    socket_, buffer_, *parser_,
-    [self = shared_from_this()](error_code code, size_t) {
-      if (code)
-        self->on_read_error(code);
-      else
-        self->read_body();
-    });
-}
-
-void connection::handle() {
-  no_limit();
-  phase_ = phase::handling;
-  asked_ = std::chrono::steady_clock::now();
-  request x;
-  auto& head = parser_->get();
-  x.method = std::string{view(head.method_string())};
-  x.target = std::string{view(head.target())};
-  for (auto& field : head)
-    x.headers.emplace_back(lowered(view(field.name_string())),
-                           view(field.value()));
-  x.body = std::move(head.body());
-  x.peer = peer_;
-  x.from_loopback = from_loopback_;
-  // Alive as long as this runs: the answer may come at once.
-  auto self = shared_from_this();
-  core_.answer(std::move(x),
-               make_exchange(core_.shared_from_this(), self, number_));
-}
-
-void connection::refuse(unsigned status, std::string_view code,
-                        std::string_view detail) {
-  keep_alive_ = false;
-  asked_ = std::chrono::steady_clock::now();
-  write_whole(problem(status, code, detail));
-}
-
-void connection::on_read_error(error_code code) {
-  using beast::http::error;
-  if (timed_out_)
-    return refuse(408, "request_timeout", "the request did not come in time");
-  if (code == error::end_of_stream || code == error::partial_message)
-    return close();
-  if (code == error::header_limit || code == error::buffer_overflow)
-    return refuse(431, "header_too_large",
-                  "the headers have more than "
-                    + std::to_string(core_.limits.header_bytes) + " bytes");
-  if (code == error::body_limit)
-    return refuse(413, "body_too_large",
-                  "the body has more than "
-                    + std::to_string(core_.limits.body_bytes) + " bytes");
-  if (code.category() == beast::http::make_error_code(error{}).category())
-    return refuse(400, "bad_request", "no HTTP request: " + code.message());
-  close();
 }
 
 // -- writing ------------------------------------------------------------------
@@ -304,14 +153,24 @@ void connection::write_whole(response x) {
   auto how = frame(x.without_body ? x.length : x.body.size());
   // An older client knows only by the end of the connection.
   auto stays = how.keep_alive && (how.size || is_chunked(how));
-  out_ = render_head(x, how);
+  // It keeps its space from answer to answer.
+  out_.clear();
+  out_ += render_head(x, how);
   if (!is_head_ && !x.without_body && x.status != 204)
     out_ += x.body;
+  // Most answers fit at once, then nobody has to wait.
+  error_code code;
+  auto n = socket_.write_some(asio::buffer(out_), code);
+  if (n == out_.size()) {
+    after_answer(stays);
+    return;
+  }
+  // A failure is found again there, and told later.
   limit(core_.limits.write);
   asio::async_write(
-    socket_, asio::buffer(out_),
-    [self = shared_from_this(), stays](error_code code, size_t) {
-      if (code)
+    socket_, asio::buffer(out_) + n,
+    [self = shared_from_this(), stays](error_code failed, size_t) {
+      if (failed)
         self->close();
       else
         self->after_answer(stays);
@@ -427,7 +286,7 @@ void connection::watch() {
       self->close();
     // Else there is the next request, and who sent it waits for its answer.
   };
-  socket_.async_wait(asio::ip::tcp::socket::wait_read, then);
+  socket_.async_wait(tcp_socket::wait_read, then);
 }
 
 void connection::end_stream() {
@@ -452,6 +311,7 @@ void connection::end_stream() {
 }
 
 void connection::after_answer(bool stays) {
+  gone_ = nullptr;
   if (stays && !core_.stopping)
     read_idle();
   else
@@ -461,7 +321,7 @@ void connection::after_answer(bool stays) {
 void connection::linger() {
   phase_ = phase::closing;
   error_code code;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, code);
+  socket_.shutdown(tcp_socket::shutdown_send, code);
   if (code) {
     close();
     return;

@@ -6,15 +6,15 @@
 // Inside of the server: include it in server.cpp and connection.cpp only, Boost
 // takes its time to compile.
 
+#include "gateway/http/parser.hpp"
 #include "gateway/http/server.hpp"
 #include "gateway/http/wire.hpp"
 
+#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include <atomic>
 #include <deque>
@@ -28,6 +28,12 @@
 namespace coppice::http {
 
 class connection;
+
+/// A socket that knows its kind of executor: Asio's usual one asks it for each
+/// step, which costs.
+using tcp_socket
+  = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
+                                     boost::asio::io_context::executor_type>;
 
 /// What the connections of a server share. Used on its thread only, but for the
 /// counters and to post to *io*.
@@ -46,13 +52,17 @@ struct server_core : std::enable_shared_from_this<server_core> {
   std::unordered_set<std::shared_ptr<connection>> open;
 };
 
+/// The most that is read of a body at once, and that waits for its turn when
+/// requests are pipelined; more waits in the socket.
+inline constexpr size_t read_ahead = 64 * 1024;
+
 /// One connection: reads a request, has it answered, reads the next. What is
 /// pipelined waits in the socket meanwhile, so answers keep their order.
 class connection : public std::enable_shared_from_this<connection> {
 public:
   // -- constructors, destructors, and assignment operators --------------------
 
-  connection(server_core& core, boost::asio::ip::tcp::socket socket);
+  connection(server_core& core, tcp_socket socket);
 
   ~connection();
 
@@ -94,8 +104,7 @@ private:
 
   using error_code = boost::system::error_code;
 
-  using parser
-    = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  using time = std::chrono::steady_clock::time_point;
 
   enum class phase { idle, reading, handling, streaming, closing };
 
@@ -106,23 +115,35 @@ private:
 
   // -- deadlines --------------------------------------------------------------
 
-  /// What the socket does from now on has to be over by then, or it is
+  /// What the socket does from now on has to be over after *span*, or it is
   /// cancelled.
-  void limit(std::chrono::milliseconds time);
+  void limit(std::chrono::milliseconds span);
 
   void no_limit();
 
-  void on_limit();
+  /// Has the timer look at the deadline when that comes.
+  void arm();
+
+  void on_timer();
 
   // -- reading ----------------------------------------------------------------
 
   void read_idle();
 
-  void read_header();
+  void read();
 
-  void on_header();
+  void on_read(error_code code, size_t n);
 
-  void read_body();
+  void begin_request();
+
+  /// Takes the request out of what has come, or reads more.
+  void parse();
+
+  /// @returns False if the body is not wanted, or not yet.
+  bool on_header();
+
+  /// @returns False if it is too much.
+  bool count_body();
 
   void handle();
 
@@ -165,20 +186,28 @@ private:
   // -- member variables -------------------------------------------------------
 
   server_core& core_;
-  boost::asio::ip::tcp::socket socket_;
+  tcp_socket socket_;
   boost::asio::steady_timer timer_;
+  /// When the socket has to be done. It changes several times with each
+  /// request, so the timer is only set if it would look too late.
+  time deadline_ = time::max();
+  /// When the timer looks.
+  time looks_at_ = time::max();
   boost::beast::flat_buffer buffer_;
-  std::optional<parser> parser_;
+  std::optional<message_parser<true>> parser_;
   phase phase_ = phase::idle;
   /// Of the request that is being answered; late answers to others are nothing.
   uint64_t number_ = 0;
   uint64_t body_bytes_ = 0;
+  size_t header_bytes_ = 0;
   /// Address of the client.
   std::string peer_;
   /// Told if the client goes away.
   std::function<void()> gone_;
   bool watching_ = false;
   unsigned version_ = 11;
+  /// The checks of the header are over.
+  bool knows_header_ = false;
   bool keep_alive_ = true;
   bool from_loopback_ = false;
   bool is_head_ = false;
@@ -188,7 +217,7 @@ private:
   bool last_part_ = false;
   /// The body is not complete, and must not look so.
   bool cut_ = false;
-  std::chrono::steady_clock::time_point asked_;
+  time asked_;
   /// What is being written.
   std::string out_;
   std::deque<outgoing> parts_;

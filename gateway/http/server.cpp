@@ -56,6 +56,11 @@ public:
 
   void respond(response x) override {
     settled_ = true;
+    if (core_->io.get_executor().running_in_this_thread()) {
+      if (auto to = to_.lock())
+        to->respond(number_, std::move(x));
+      return;
+    }
     post([n = number_, x = std::move(x)](connection& to) mutable {
       to.respond(n, std::move(x));
     });
@@ -178,7 +183,7 @@ struct server::impl {
   }
 
   void accept() {
-    acceptor.async_accept([this](error_code code, tcp::socket socket) {
+    acceptor.async_accept([this](error_code code, tcp_socket socket) {
       if (code == asio::error::operation_aborted || !acceptor.is_open())
         return;
       if (code) {
@@ -194,7 +199,7 @@ struct server::impl {
     });
   }
 
-  void admit(tcp::socket socket) {
+  void admit(tcp_socket socket) {
     ++core->accepted;
     auto n = core->connections.load();
     auto is_full = n >= core->limits.connections;
@@ -274,7 +279,7 @@ struct server::impl {
 
   std::shared_ptr<server_core> core;
   std::shared_ptr<companion> beside;
-  tcp::acceptor acceptor;
+  asio::basic_socket_acceptor<tcp, asio::io_context::executor_type> acceptor;
   asio::steady_timer pause;
   uint16_t port = 0;
   std::thread thread;

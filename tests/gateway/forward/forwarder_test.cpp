@@ -383,6 +383,33 @@ CAF_TEST(what breaks off in the midst is cut off) {
   CAF_CHECK(c.is_closed());
 }
 
+CAF_TEST(a small answer that breaks off is none) {
+  scripted_server up{[](const raw_request&) {
+    return raw_answer{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", true};
+  }};
+  start(up.address());
+  CAF_CHECK_EQUAL(client().ask("POST", "/s/svc/", "x").status, 502);
+}
+
+CAF_TEST(headers behind a body are dropped) {
+  std::mutex mutex;
+  std::string head;
+  scripted_server up{[&](const raw_request& x) {
+    std::lock_guard guard{mutex};
+    head = x.head;
+    return raw_answer{plain("x"), false};
+  }};
+  start(up.address());
+  auto c = client();
+  c.send("POST /s/svc/ HTTP/1.1\r\nHost: localhost\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n"
+         "4\r\nbody\r\n0\r\nX-Late: 1\r\nHost: other\r\n\r\n");
+  CAF_CHECK_EQUAL(c.read().status, 200);
+  std::lock_guard guard{mutex};
+  CAF_CHECK_EQUAL(head.find("x-late"), std::string::npos);
+  CAF_CHECK_EQUAL(head.find("other"), std::string::npos);
+}
+
 CAF_TEST(a server that stops answers who waits) {
   start();
   place({});
