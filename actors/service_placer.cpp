@@ -117,11 +117,17 @@ void service_placer_state::on_tick() {
 void service_placer_state::on_exit() {
   auto gone = refusal(ec::not_leader, "this manager does not lead the cluster "
                                       "group any more; ask again");
-  for (auto& x : std::exchange(polls, {}))
-    x.answer.deliver(gone);
+  for (auto* waiting : {&polls, &asked})
+    for (auto& x : std::exchange(*waiting, {}))
+      x.answer.deliver(gone);
   for (auto& x : std::exchange(changes, {}))
     if (x.answer.pending())
       x.answer.deliver(gone);
+  if (changing.pending())
+    changing.deliver(refusal(ec::deadline_exceeded,
+                             "this manager does not lead the cluster group any"
+                             " more; whether the change took effect is"
+                             " unknown"));
 }
 
 // -- polls --------------------------------------------------------------------
@@ -154,31 +160,31 @@ void service_placer_state::schedule_dispatch() {
 
 void service_placer_state::on_dispatch() {
   dispatch_scheduled = false;
-  if (proving)
-    return; // It goes on when that is answered.
+  if (!asked.empty())
+    return; // It goes on when they are answered.
   auto waits = [&](auto& x) { return x.known == version && x.until > now(); };
   auto first = std::partition(polls.begin(), polls.end(), waits);
   if (first == polls.end())
     return;
-  auto ready = std::make_shared<std::vector<waiting_poll>>(
-    std::make_move_iterator(first), std::make_move_iterator(polls.end()));
+  asked.assign(std::make_move_iterator(first),
+               std::make_move_iterator(polls.end()));
   polls.erase(first, polls.end());
-  proving = true;
   // An answer renews leases: only who still leads, after it was asked, may.
-  auto proven = [this, ready](const proto::Outcome& outcome) {
-    proving = false;
-    for (auto& x : *ready)
-      x.answer.deliver(outcome.has_error() ? refusal(to_error(outcome.error()))
-                                           : answer_to(x.known));
-    schedule_dispatch();
-  };
   self->request(replicator, proof_timeout, atom::barrier::value)
-    .then(proven, [this, ready](const caf::error& why) {
-      proving = false;
-      for (auto& x : *ready)
-        x.answer.deliver(refusal(to_error(lost_read(why))));
-      schedule_dispatch();
-    });
+    .then(
+      [this](const proto::Outcome& x) {
+        answer_asked(x.has_error() ? std::optional{to_error(x.error())}
+                                   : std::nullopt);
+      },
+      [this](const caf::error& why) {
+        answer_asked(to_error(lost_read(why)));
+      });
+}
+
+void service_placer_state::answer_asked(const std::optional<error>& why) {
+  for (auto& x : std::exchange(asked, {}))
+    x.answer.deliver(why ? refusal(*why) : answer_to(x.known));
+  schedule_dispatch();
 }
 
 proto::Reply service_placer_state::answer_to(uint64_t known) const {
@@ -243,17 +249,10 @@ service_placer_state::command_of(const proto::ServiceRequest& x) {
 void service_placer_state::begin_change() {
   auto x = std::move(changes.front());
   changes.pop_front();
-  // Nobody waits for those of the config file.
-  auto answer = [promise = x.answer](proto::Reply reply) mutable {
-    if (promise.pending())
-      promise.deliver(std::move(reply));
-    else if (reply.has_error())
-      log::warn("{} cannot make a service of the config file: {}", name,
-                reply.error().message());
-  };
+  changing = std::move(x.answer);
   auto command = command_of(x.what);
   if (!command) {
-    answer(refusal(command.error()));
+    answer_change(refusal(command.error()));
     return schedule_review();
   }
   proto::Command out;
@@ -261,7 +260,7 @@ void service_placer_state::begin_change() {
   proposing = true;
   self->request(replicator, caf::infinite, std::move(out))
     .then(
-      [this, answer](proto::Outcome& outcome) mutable {
+      [this](proto::Outcome& outcome) {
         proposing = false;
         proto::Reply reply;
         auto& said = *outcome.mutable_service();
@@ -272,17 +271,25 @@ void service_placer_state::begin_change() {
         else
           *reply.mutable_service()->mutable_service()
             = std::move(*said.mutable_row());
-        if (!reload())
-          reply = refusal(ec::not_leader, "this manager ends; ask again");
-        answer(std::move(reply));
+        if (reload())
+          answer_change(std::move(reply));
         schedule_dispatch();
         schedule_review();
       },
-      [this, answer](caf::error& why) mutable {
+      [this](const caf::error& why) {
         proposing = false;
         not_before = now() + options.retry_pause;
-        answer(refusal(to_error(unknown_outcome(why))));
+        answer_change(refusal(to_error(unknown_outcome(why))));
       });
+}
+
+void service_placer_state::answer_change(proto::Reply reply) {
+  // Nobody waits for those of the config file.
+  if (changing.pending())
+    changing.deliver(std::move(reply));
+  else if (reply.has_error())
+    log::warn("{} cannot make a service of the config file: {}", name,
+              reply.error().message());
 }
 
 // -- steps --------------------------------------------------------------------

@@ -101,6 +101,10 @@ struct service_placer_state {
 
   caf::result<proto::Reply> change(proto::ServiceRequest x);
 
+  /// Answers those whose question came before the lead was proven.
+  /// @param why Set if that failed.
+  void answer_asked(const std::optional<error>& why);
+
   /// Reads the services again, after they may have changed.
   /// @returns whether they could be read; otherwise this actor ends.
   bool reload();
@@ -111,6 +115,9 @@ struct service_placer_state {
 
   /// Proposes what people want.
   void begin_change();
+
+  /// Answers whoever wanted the change that was under way.
+  void answer_change(proto::Reply reply);
 
   /// Returns the command for what people want.
   result<proto::ServiceCommand> command_of(const proto::ServiceRequest& x);
@@ -163,7 +170,15 @@ struct service_placer_state {
 
   std::vector<waiting_poll> polls;
 
+  /// Those of them that are answered once the log proves that this manager
+  /// leads; another proof begins when they are.
+  std::vector<waiting_poll> asked;
+
   std::deque<waiting_change> changes;
+
+  /// Of the change that is proposed; pending only while there is one that
+  /// somebody waits for.
+  promise changing;
 
   /// They are to be made as soon as there is a shard.
   bool configured_waits = true;
@@ -184,9 +199,6 @@ struct service_placer_state {
   std::set<std::string> dropped;
 
   bool dispatch_scheduled = false;
-
-  /// The log proves that this manager leads.
-  bool proving = false;
 
   bool review_scheduled = false;
 };

@@ -11,9 +11,48 @@ using namespace std::chrono_literals;
 
 namespace {
 
+/// Stands in for the log: it says what a test has it say, or nothing.
+struct fake_log {
+  std::optional<proto::Outcome> says;
+};
+
+caf::behavior play_log(caf::event_based_actor* self,
+                       const std::shared_ptr<fake_log>& x) {
+  auto answer = [=]() -> caf::result<proto::Outcome> {
+    auto promise = self->make_response_promise<proto::Outcome>();
+    if (x->says)
+      promise.deliver(*x->says);
+    return promise;
+  };
+  return {
+    [=](atom::barrier) { return answer(); },
+    [=](const proto::Command&) { return answer(); },
+  };
+}
+
 struct fixture : service_fixture {
   fixture() {
     start_services();
+  }
+
+  ~fixture() {
+    end(log_stand_in);
+  }
+
+  /// From now on the log of the cluster group is played.
+  void play() {
+    log_stand_in = sys.spawn(play_log, played);
+    end(placer);
+    placer = sys.spawn(service_placer, placer_options, cluster_store,
+                       caf::actor_cast<state_replicator_actor>(log_stand_in),
+                       api_actor{front});
+    consume_messages();
+  }
+
+  answer_ptr<proto::Reply> look() {
+    proto::Request x;
+    x.mutable_services();
+    return request<proto::Reply>(placer, x);
   }
 
   /// Two nodes, and service x on the first one.
@@ -27,6 +66,9 @@ struct fixture : service_fixture {
     tell("b", 1);
     poll("b");
   }
+
+  std::shared_ptr<fake_log> played = std::make_shared<fake_log>();
+  caf::actor log_stand_in;
 };
 
 } // namespace
@@ -95,6 +137,47 @@ CAF_TEST(who waits is told when the lead is lost) {
   self->send_exit(placer, caf::exit_reason::user_shutdown);
   consume_messages();
   CAF_CHECK(is(need(open), ec::not_leader));
+}
+
+CAF_TEST(who may not lead any more tells nobody where services are) {
+  place_on_a();
+  proto::Outcome refused;
+  set_error(*refused.mutable_error(), {ec::not_leader, "another one leads"});
+  played->says = refused;
+  play();
+  auto said = need(look());
+  CAF_CHECK(is(said, ec::not_leader));
+  CAF_CHECK_EQUAL(said.services().services_size(), 0);
+  // Nor that nothing has changed: that would renew a lease.
+  auto polled = need(
+    request<proto::Reply>(placer, poll_of("a", said.services().version(), 0)));
+  CAF_CHECK(is(polled, ec::not_leader));
+  CAF_CHECK(!polled.has_services());
+}
+
+CAF_TEST(nobody is answered before the lead is proven) {
+  place_on_a();
+  play();
+  auto open = look();
+  pass(10s);
+  CAF_CHECK(!open->value);
+  // The log says nothing at all.
+  pass(11s);
+  CAF_CHECK(is(need(open), ec::not_leader));
+}
+
+CAF_TEST(who waits for a proof is told when the lead is lost) {
+  play();
+  auto open = look();
+  proto::Request x;
+  *x.mutable_service()->mutable_apply() = spec_of("y");
+  auto change = request<proto::Reply>(placer, x);
+  CAF_CHECK(!open->value && !change->value);
+  self->send_exit(placer, caf::exit_reason::user_shutdown);
+  consume_messages();
+  CAF_CHECK(is(need(open), ec::not_leader));
+  // It may have taken effect.
+  CAF_CHECK(is(need(change), ec::deadline_exceeded));
 }
 
 CAF_TEST(what a node had that is down is given to another one) {
