@@ -303,3 +303,68 @@ CAF_TEST(specs that are no specs are refused on one line) {
   says(R"({"timeouts":{"total":"5m"}})", "; write seconds, such as \"90s\"");
   says(R"({"kind":7.5,"priority":"high"})", "priority");
 }
+
+// -- services -----------------------------------------------------------------
+
+namespace {
+
+proto::ServiceRow web_service() {
+  proto::ServiceRow x;
+  x.mutable_spec()->set_name("web");
+  x.mutable_spec()->set_form(proto::PROCESS_SERVICE);
+  x.mutable_spec()->add_command("serve");
+  x.mutable_spec()->set_instances(2);
+  x.set_revision(3);
+  auto& ready = *x.add_places();
+  ready.set_node("n1");
+  ready.set_epoch(11);
+  ready.set_status(proto::SERVICE_READY);
+  ready.set_address("10.0.0.1:7500");
+  ready.set_changed_ms(now - 2 * minute);
+  auto& failed = *x.add_places();
+  failed.set_instance(1);
+  failed.set_node("n2");
+  failed.set_epoch(12);
+  failed.set_status(proto::SERVICE_FAILED);
+  failed.set_why("it ended with exit code 1\x1b[2J");
+  failed.set_changed_ms(now - 5'000);
+  return x;
+}
+
+} // namespace
+
+CAF_TEST(services are a table and what is wrong stands below it) {
+  proto::ServiceRow idle;
+  idle.mutable_spec()->set_name("idle");
+  idle.mutable_spec()->set_form(proto::NATIVE_SERVICE);
+  idle.set_revision(1);
+  auto& nowhere = *idle.add_places();
+  nowhere.set_why("no worker node has the labels: n1 does not meet gpu=yes");
+  nowhere.set_changed_ms(now - 1'000);
+  CAF_CHECK_EQUAL(
+    render_services({idle, web_service()}, now),
+    "SERVICE  FORM     STATE      SINCE  REVISION  NODES\n"
+    "idle     native   0/1 ready  1s     1\n"
+    "web      process  1/2 ready  5s     3         n1,n2\n"
+    "idle 0: no worker node has the labels: n1 does not meet gpu=yes\n"
+    "web 1: it ended with exit code 1\\x1B[2J\n");
+  CAF_CHECK_EQUAL(render_services({}, now),
+                  "SERVICE  FORM  STATE  SINCE  REVISION  NODES\n");
+}
+
+CAF_TEST(a service that is removed leaves) {
+  auto x = web_service();
+  x.set_removed(true);
+  CAF_CHECK(render_services({x}, now).find("leaving") != std::string::npos);
+}
+
+CAF_TEST(one service is shown with its places and its settings) {
+  auto text = render_service(web_service(), now);
+  CAF_CHECK(text.find("INSTANCE  STATE   SINCE  NODE  EPOCH  ADDRESS\n"
+                      "0         ready   2m     n1    11     10.0.0.1:7500\n"
+                      "1         failed  5s     n2    12\n")
+            != std::string::npos);
+  auto settings = text.substr(text.find_last_of('\n', text.size() - 2) + 1);
+  CAF_CHECK(settings.find("\"instances\":2") != std::string::npos);
+  CAF_MESSAGE(text);
+}

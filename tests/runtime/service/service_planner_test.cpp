@@ -382,6 +382,23 @@ CAF_TEST(what fails is tried again elsewhere and ever more slowly) {
   CAF_CHECK(commands >= 8 && commands <= 16);
 }
 
+CAF_TEST(a new leader does not start at once what has failed) {
+  enter("a");
+  add("x");
+  settle();
+  reports["a"] = proto::SERVICE_FAILED;
+  poll_all();
+  step();
+  CAF_CHECK_EQUAL(rows[0].places(0).status(), proto::SERVICE_FAILED);
+  auto epoch = rows[0].places(0).epoch();
+  make_planner();
+  enter("a");
+  CAF_CHECK(!step());
+  reports.clear();
+  pass(2s);
+  CAF_CHECK(rows[0].places(0).epoch() > epoch);
+}
+
 CAF_TEST(what a node says of another epoch does not count) {
   enter("a");
   add("x");
