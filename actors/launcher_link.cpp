@@ -114,6 +114,15 @@ void launcher_link_state::on_stop(const stop_command& x) {
   static_cast<void>(send(request));
 }
 
+void launcher_link_state::on_renew(const renew_command& x) {
+  if (!observers.contains(x.renew.id()))
+    return;
+  proto::LaunchRequest request;
+  *request.mutable_renew() = x.renew;
+  // As above.
+  static_cast<void>(send(request));
+}
+
 void launcher_link_state::on_heard(launcher_heard& x) {
   if (!x.open) {
     give_up("it closed its socket");
@@ -165,6 +174,7 @@ launcher_link(launcher_link_impl::stateful_pointer<launcher_link_state> self,
   return {
     [self](launch_command& x) { self->state.on_launch(x); },
     [self](const stop_command& x) { self->state.on_stop(x); },
+    [self](const renew_command& x) { self->state.on_renew(x); },
     [self](launcher_heard& x) { self->state.on_heard(x); },
   };
 }

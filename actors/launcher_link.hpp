@@ -41,9 +41,15 @@ struct stop_command {
   proto::StopCommand stop;
 };
 
+/// Has a command go on for longer that has an end.
+struct renew_command {
+  proto::RenewCommand renew;
+};
+
 /// The LAUNCHER_LINK of a node: its end of the socket to the launcher.
 using launcher_actor = caf::typed_actor<caf::reacts_to<launch_command>,
-                                        caf::reacts_to<stop_command>>;
+                                        caf::reacts_to<stop_command>,
+                                        caf::reacts_to<renew_command>>;
 
 /// The launcher said something, or (false) its end of the socket is closed.
 struct launcher_heard {
@@ -69,6 +75,8 @@ struct launcher_link_state {
   void on_launch(launch_command& x);
 
   void on_stop(const stop_command& x);
+
+  void on_renew(const renew_command& x);
 
   void on_heard(launcher_heard& x);
 
@@ -113,5 +121,6 @@ uint64_t next_launch_id();
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::launch_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::launch_command)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::renew_command)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::stop_command)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::launcher_heard)

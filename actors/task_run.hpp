@@ -6,6 +6,7 @@
 #include "proto/command.pb.h"
 #include "proto/task.pb.h"
 #include "runtime/error.hpp"
+#include "runtime/lease_end.hpp"
 #include "runtime/task/attempt_ref.hpp"
 #include "runtime/task/task_context.hpp"
 
@@ -14,12 +15,10 @@
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,30 +81,6 @@ public:
 
 using run_control_ptr = std::unique_ptr<run_control>;
 
-/// Says until when this node may go on with exclusive attempts, to their
-/// threads: one that was frozen must not go on before the EXECUTOR has noticed.
-class lease_end {
-public:
-  using time = std::chrono::nanoseconds;
-
-  /// @param now A clock that goes on while the machine is suspended; called
-  ///            from any thread.
-  explicit lease_end(std::function<time()> now) : now_(std::move(now)) {}
-
-  /// Takes note that nothing may go on at *x*.
-  void set(time x) {
-    at_ = x.count();
-  }
-
-  bool is_over() const {
-    return now_().count() >= at_;
-  }
-
-private:
-  std::function<time()> now_;
-  std::atomic<int64_t> at_ = std::numeric_limits<int64_t>::max();
-};
-
 /// What a run is told when it starts.
 struct run_start {
   attempt_key key;
@@ -117,7 +92,7 @@ struct run_start {
   /// Where its output goes; made by whoever needs it.
   std::filesystem::path log_file;
   /// Only of an exclusive attempt: it has to stop then, by itself.
-  std::shared_ptr<const lease_end> lease;
+  lease_end_ptr lease;
 };
 
 /// Starts the run of an attempt.

@@ -6,6 +6,7 @@
 #include "apps/launcher_channel.hpp"
 #include "apps/launcher_command.hpp"
 #include "apps/process_tree.hpp"
+#include "runtime/boot_time.hpp"
 #include "runtime/utf8.hpp"
 
 #include <fcntl.h>
@@ -36,6 +37,8 @@ using clock = std::chrono::steady_clock;
 /// How long a process that is no longer known to belong to a command may keep
 /// its progress pipe open.
 constexpr auto drain_time = 200ms;
+
+constexpr auto never = std::chrono::nanoseconds::max();
 
 uint64_t microseconds(const timeval& x) {
   return static_cast<uint64_t>(x.tv_sec) * 1'000'000
@@ -123,11 +126,22 @@ private:
       if (!node_.is_congested())
         first = std::min(first, x.drain_until.value_or(first));
     }
-    if (first == clock::time_point::max())
+    auto end = first_end();
+    if (first == clock::time_point::max() && end == never)
       return -1;
-    auto wait
-      = std::chrono::ceil<std::chrono::milliseconds>(first - clock::now());
-    return static_cast<int>(std::clamp<int64_t>(wait.count(), 0, 60'000));
+    auto wait = std::min<std::chrono::nanoseconds>(first - clock::now(),
+                                                   end - read_boot_time());
+    auto ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
+    return static_cast<int>(std::clamp<int64_t>(ms, 0, 60'000));
+  }
+
+  /// Returns when a command ends next that nobody renews.
+  std::chrono::nanoseconds first_end() const {
+    auto first = never;
+    for (auto& [id, x] : commands_)
+      if (x.ends_at.count() > 0 && !x.end)
+        first = std::min(first, x.ends_at);
+    return first;
   }
 
   // -- requests ---------------------------------------------------------------
@@ -143,6 +157,8 @@ private:
       start(x.start());
     else if (x.has_stop())
       stop(x.stop());
+    else if (x.has_renew())
+      renew(x.renew());
     else
       node_.disconnect("the node sent an unknown request");
   }
@@ -170,6 +186,12 @@ private:
     command.wants_term = true;
     if (!command.exec_status)
       terminate(command);
+  }
+
+  void renew(const proto::RenewCommand& x) {
+    auto i = commands_.find(x.id());
+    if (i != commands_.end() && i->second.ends_at > read_boot_time())
+      i->second.ends_at = std::chrono::nanoseconds{x.ends_at_ns()};
   }
 
   void terminate(launcher_command& x) {
@@ -299,13 +321,17 @@ private:
 
   void act_on_time() {
     auto now = clock::now();
+    auto since_start = read_boot_time();
     for (auto& [id, x] : commands_) {
-      if (!x.kill_at || now < *x.kill_at)
+      auto is_over = x.ends_at.count() > 0 && since_start >= x.ends_at;
+      auto is_late = x.kill_at && now >= *x.kill_at;
+      if (x.end || (!is_over && !is_late))
         continue;
       // Before its setsid the child is in our own group, and so is its pid.
       kill(-x.pid, SIGKILL);
       kill(x.pid, SIGKILL);
       x.kill_at.reset();
+      x.ends_at = {};
     }
   }
 

@@ -305,6 +305,7 @@ result<launcher_command> start_command(const proto::StartCommand& x,
   result.program = x.argv(0);
   result.folder = x.working_folder();
   result.pid = pid;
+  result.ends_at = std::chrono::nanoseconds{x.ends_at_ns()};
   result.exec_status = std::move(prepared.status.read);
   result.progress = std::move(prepared.progress.read);
   return result;

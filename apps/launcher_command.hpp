@@ -48,6 +48,8 @@ struct launcher_command {
   /// SIGTERM waits for the exec, because it would hit the launcher's code.
   bool wants_term = false;
   std::optional<time_point> kill_at;
+  /// It is killed at this time since the machine was started; 0: never.
+  std::chrono::nanoseconds ends_at{0};
   /// Set when the leader has been reaped.
   std::optional<ending> end;
   /// Nothing of the group is left.

@@ -11,6 +11,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,6 +26,8 @@ struct instance_start {
   uint32_t number = 0;
   uint32_t shard = 0;
   proto::ServiceSpec spec;
+  /// Set if it is exclusive: nothing of it may run when that is over.
+  lease_end_ptr lease{};
 };
 
 /// To SERVICE_HOST: how an instance stands.
@@ -42,13 +45,22 @@ using instance_observer = caf::typed_actor<caf::reacts_to<instance_news>>;
 /// To an instance: take nothing more, finish, and say SERVICE_STOPPED.
 struct leave_service {};
 
-/// To an instance: the cluster said a moment ago that it is still the owner.
-struct still_owner {};
+/// To an instance: end at once, and say SERVICE_STOPPED with that reason when
+/// nothing of it runs any more.
+struct end_service {
+  std::string why;
+};
+
+/// To an instance: at that time it was still the owner, as the cluster said.
+struct still_owner {
+  std::chrono::steady_clock::time_point since{};
+};
 
 /// What runs an instance of a service; ends after it said SERVICE_STOPPED or
 /// SERVICE_FAILED. Killed, it leaves nothing behind.
-using instance_actor = caf::typed_actor<caf::reacts_to<leave_service>,
-                                        caf::reacts_to<still_owner>>;
+using instance_actor
+  = caf::typed_actor<caf::reacts_to<leave_service>, caf::reacts_to<end_service>,
+                     caf::reacts_to<still_owner>>;
 
 /// What instances on a node share.
 struct instance_surroundings {
@@ -59,6 +71,7 @@ struct instance_surroundings {
 
 } // namespace coppice
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::end_service)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::instance_news)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::leave_service)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::still_owner)

@@ -101,6 +101,7 @@ void native_run_state::on_loaded(result<journal_loader::loaded> x) {
   local_service place_here;
   place_here.epoch = options.start.epoch;
   place_here.handle = make_handler();
+  place_here.lease = options.start.lease;
   options.here.services->put(options.start.who, std::move(place_here));
   log::info("service {} runs here in epoch {}, after item {} of its journal",
             options.start.who.service, options.start.epoch, core->durable());
@@ -155,7 +156,9 @@ void native_run_state::on_trouble(const error& why) {
 // -- handlers: requests -------------------------------------------------------
 
 void native_run_state::on_call(native_call& x) {
-  if (over || leaving || !core)
+  auto& lease = options.start.lease;
+  // It may have waited for its turn while the node was frozen.
+  if (over || leaving || !core || (lease && lease->is_over()))
     return x.answer({std::nullopt, service_refusal::not_ready});
   tickets.emplace(++last_ticket, std::move(x.answer));
   core->handle(last_ticket, x.call, clock::now());
@@ -172,9 +175,9 @@ void native_run_state::on_leave() {
   pump();
 }
 
-void native_run_state::on_owner() {
+void native_run_state::on_owner(clock::time_point since) {
   if (core)
-    core->confirmed(clock::now());
+    core->confirmed(since);
 }
 
 void native_run_state::on_tick() {
@@ -217,7 +220,7 @@ void native_run_state::on_appended(const proto::Reply& x) {
   if (!x.has_error()) {
     pause = options.first_pause;
     head = x.journal().head();
-    core->appended(clock::now());
+    core->appended();
     consider_snapshot();
     return pump();
   }
@@ -348,7 +351,10 @@ native_run(native_run_actor::stateful_pointer<native_run_state> self,
   self->state.init(std::move(options));
   return {
     [self](leave_service) { self->state.on_leave(); },
-    [self](still_owner) { self->state.on_owner(); },
+    [self](const end_service& x) {
+      self->state.finish(proto::SERVICE_STOPPED, x.why);
+    },
+    [self](still_owner x) { self->state.on_owner(x.since); },
     [self](native_call& x) { self->state.on_call(x); },
     [self](const snapshot_made& x) { self->state.on_snapshot(x); },
     [self](caf::tick_atom) { self->state.on_tick(); },

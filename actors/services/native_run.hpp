@@ -77,7 +77,7 @@ struct native_run_state {
 
   void on_leave();
 
-  void on_owner();
+  void on_owner(clock::time_point since);
 
   void on_tick();
 

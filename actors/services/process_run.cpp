@@ -148,6 +148,8 @@ proto::StartCommand process_run_state::command() const {
   add(x, "COPPICE_EPOCH", std::to_string(options.start.epoch));
   x.set_working_folder(spec.working_folder());
   x.set_log_file(log_file.string());
+  if (options.start.lease)
+    x.set_ends_at_ns(options.start.lease->at().count());
   return x;
 }
 
@@ -162,6 +164,7 @@ void process_run_state::on_event(const proto::LaunchEvent& x) {
       in_flight = here.in_flight;
       here.epoch = options.start.epoch;
       here.port = port;
+      here.lease = options.start.lease;
       auto& spec = options.start.spec;
       here.health_path = spec.health_path();
       if (spec.health_interval_ms() > 0)
@@ -188,7 +191,11 @@ void process_run_state::on_event(const proto::LaunchEvent& x) {
 void process_run_state::on_exited(const proto::CommandExited& x) {
   running = false;
   if (leaving && trouble.empty())
-    return finish(proto::SERVICE_STOPPED, {});
+    return finish(proto::SERVICE_STOPPED, ended_for);
+  // The launcher does not wait for a node that is frozen.
+  auto& lease = options.start.lease;
+  if (lease && lease->is_over())
+    return finish(proto::SERVICE_STOPPED, "its lease was over");
   auto why = trouble.empty() ? describe(x) : trouble;
   auto output = end_of(log_file);
   finish(proto::SERVICE_FAILED,
@@ -204,6 +211,25 @@ void process_run_state::on_leave() {
   auto longest = options.start.spec.request_timeout_ms();
   leave_ends = self->clock().now() + ms{longest > 0 ? longest : 30'000};
   await_requests();
+}
+
+void process_run_state::on_end(const std::string& why) {
+  options.here.services->erase(options.start.who, options.start.epoch);
+  leaving = true;
+  stopped = true;
+  ended_for = why;
+  // The launcher says when it is gone.
+  stop(ms{0});
+}
+
+void process_run_state::on_owner() {
+  auto& lease = options.start.lease;
+  if (!lease || !running)
+    return;
+  renew_command x;
+  x.renew.set_id(id);
+  x.renew.set_ends_at_ns(lease->at().count());
+  self->send(options.launcher, std::move(x));
 }
 
 void process_run_state::await_requests() {
@@ -276,9 +302,8 @@ process_run(process_run_actor::stateful_pointer<process_run_state> self,
   return {
     [self](const launch_event& x) { self->state.on_event(x.event); },
     [self](leave_service) { self->state.on_leave(); },
-    [self](still_owner) {
-      // Processes answer for themselves.
-    },
+    [self](const end_service& x) { self->state.on_end(x.why); },
+    [self](still_owner) { self->state.on_owner(); },
     [self](caf::tick_atom) { self->state.on_tick(); },
     [self](caf::flush_atom) { self->state.await_requests(); },
   };

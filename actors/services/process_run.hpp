@@ -19,6 +19,7 @@ namespace coppice {
 /// The PROCESS_RUN of one instance.
 using process_run_actor
   = launch_observer::extend<caf::reacts_to<leave_service>,
+                            caf::reacts_to<end_service>,
                             caf::reacts_to<still_owner>,
                             // Looks how healthy it is.
                             caf::reacts_to<caf::tick_atom>,
@@ -57,6 +58,11 @@ struct process_run_state {
   void on_event(const proto::LaunchEvent& x);
 
   void on_leave();
+
+  void on_end(const std::string& why);
+
+  /// Its lease may have got longer.
+  void on_owner();
 
   void on_tick();
 
@@ -100,6 +106,9 @@ struct process_run_state {
 
   /// Why it is stopped, if not because the cluster wants that.
   std::string trouble;
+
+  /// Why it was ended by its node, if it was.
+  std::string ended_for;
 
   bool running = false;
 

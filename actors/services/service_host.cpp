@@ -10,6 +10,7 @@
 
 #include <caf/actor_cast.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace coppice {
@@ -18,9 +19,8 @@ namespace {
 
 using ms = std::chrono::milliseconds;
 
-/// The part of a lease after which an exclusive instance is stopped: the rest
-/// is for clocks that run apart, and for the stop.
-constexpr auto lease_part = 0.8;
+/// Whatever a manager says.
+constexpr ms longest_lease = std::chrono::hours{24};
 
 /// See ServiceSpec.
 constexpr int64_t default_request_timeout_ms = 30'000;
@@ -51,50 +51,61 @@ void service_host_state::poll() {
   x.set_incarnation(options.incarnation);
   for (auto& [who, y] : all)
     *x.add_reports() = y.report;
-  auto number = ++question;
-  auto asked = now();
+  question_mark mark{++last_question, now(), std::chrono::steady_clock::now()};
   // CLUSTER_LINK always answers.
   self->request(options.cluster, caf::infinite, std::move(request))
-    .then([this, number,
-           asked](const proto::Reply& reply) { on_rows(number, asked, reply); },
-          [this, number, asked](const caf::error& why) {
-            on_rows(number, asked, refusal(to_error(lost_read(why))));
+    .then([this, mark](const proto::Reply& reply) { on_rows(mark, reply); },
+          [this, mark](const caf::error& why) {
+            on_rows(mark, refusal(to_error(lost_read(why))));
           });
 }
 
 std::chrono::nanoseconds service_host_state::now() const {
-  return options.boot_time ? options.boot_time()
-                           : self->clock().now().time_since_epoch();
+  return options.boot_time();
 }
 
-void service_host_state::on_rows(uint64_t number,
-                                 std::chrono::nanoseconds asked,
+void service_host_state::on_rows(const question_mark& question,
                                  const proto::Reply& x) {
   auto answered = !x.has_error() && x.has_services();
   if (answered)
-    confirmed = std::max(confirmed, asked);
+    renew(question, x.services().lease_ms());
   // An older answer may come behind a newer one.
-  if (number != question)
+  if (question.number != last_question)
     return;
   auto is_new = answered && x.services().version() != rows.version();
   if (is_new)
     rows = x.services();
-  else if (answered)
-    rows.set_lease_ms(x.services().lease_ms());
   if (is_new && !stopping)
     carry_out();
-  if (answered)
-    for (auto& [who, y] : all)
-      if (y.run)
-        self->send(y.run, still_owner{});
-  if (number != question)
+  if (question.number != last_question)
     return; // News of an instance has asked already.
   // Who does not wait is not asked without a pause.
-  auto has_waited = is_new || now() - asked >= options.wait / 2;
+  auto has_waited = is_new || now() - question.asked >= options.wait / 2;
   if (has_waited && !stopping)
     poll();
   else
-    self->delayed_send(self, options.pause, caf::get_atom::value, number);
+    self->delayed_send(self, options.pause, caf::get_atom::value,
+                       question.number);
+}
+
+void service_host_state::renew(const question_mark& question,
+                               int64_t lease_ms) {
+  // Whose lease is over has lost it, be it that nobody has looked since.
+  end_unrenewed();
+  confirmed = std::max(confirmed, question.asked);
+  lease = std::min(ms{std::max<int64_t>(lease_ms, 0)}, longest_lease);
+  for (auto& [who, y] : all) {
+    if (!y.run || y.state.ending)
+      continue;
+    if (y.lease)
+      y.lease->set(lease_ends());
+    self->send(y.run, still_owner{question.at});
+  }
+}
+
+std::chrono::nanoseconds service_host_state::lease_ends() const {
+  return lease.count() == 0 ? std::chrono::nanoseconds::max()
+                            : confirmed + lease / 5 * 4;
 }
 
 void service_host_state::carry_out() {
@@ -129,7 +140,13 @@ void service_host_state::start(const proto::ServiceRow& row,
   auto& y = all[x.who];
   y = {};
   y.state.epoch = x.epoch;
-  y.state.exclusive = row.spec().exclusive();
+  if (row.spec().exclusive()) {
+    y.lease = std::make_shared<lease_end>(options.boot_time);
+    y.lease->set(lease_ends());
+    x.lease = y.lease;
+  }
+  y.is_sole
+    = row.spec().exclusive() || row.spec().form() == proto::PROCESS_SERVICE;
   y.request
     = ms{row.spec().request_timeout_ms() > 0 ? row.spec().request_timeout_ms()
                                              : default_request_timeout_ms};
@@ -209,11 +226,12 @@ void service_host_state::on_leave_over(const leave_over& x) {
 
 void service_host_state::on_tick() {
   self->delayed_send(self, options.tick, caf::tick_atom::value);
-  auto lease = ms{rows.lease_ms()};
-  if (lease.count() == 0 || now() - confirmed < lease * lease_part)
-    return;
+  end_unrenewed();
+}
+
+void service_host_state::end_unrenewed() {
   for (auto& [who, x] : all)
-    if (x.state.exclusive && !x.state.over)
+    if (x.lease && x.lease->is_over() && !x.state.over)
       end(who, "no manager has answered for the time of its lease");
 }
 
@@ -236,12 +254,18 @@ void service_host_state::on_down(const caf::down_msg& x) {
 void service_host_state::end(const service_instance& who,
                              const std::string& why) {
   auto& x = all.at(who);
+  if (std::exchange(x.state.ending, true))
+    return;
   log::warn("service {} is ended: {}", who.service, why);
   options.services->erase(who, x.state.epoch);
+  // What waits for its turn is not handled any more.
+  if (x.lease)
+    x.lease->set(std::chrono::nanoseconds{0});
   if (x.run)
-    self->send_exit(x.run, caf::exit_reason::kill);
-  x.state.leaving = true;
-  on_news({who, x.state.epoch, proto::SERVICE_STOPPED, why});
+    self->send(x.run, end_service{why});
+  auto runs = x.run && x.is_sole;
+  on_news({who, x.state.epoch,
+           runs ? proto::SERVICE_UNHEALTHY : proto::SERVICE_STOPPED, why});
 }
 
 void service_host_state::on_exit(const caf::exit_msg& x) {
@@ -268,6 +292,10 @@ void service_host_state::look_whether_stopped() {
 service_host_impl::behavior_type
 service_host(service_host_impl::stateful_pointer<service_host_state> self,
              service_host_options options) {
+  // Others look at leases, too, so this must not need the actor.
+  if (!options.boot_time)
+    options.boot_time
+      = [clock = &self->clock()] { return clock->now().time_since_epoch(); };
   self->state.options = std::move(options);
   self->set_down_handler(
     [self](const caf::down_msg& x) { self->state.on_down(x); });
@@ -277,7 +305,7 @@ service_host(service_host_impl::stateful_pointer<service_host_state> self,
     [self](const instance_news& x) { self->state.on_news(x); },
     [self](const leave_over& x) { self->state.on_leave_over(x); },
     [self](caf::get_atom, uint64_t after) {
-      if (after == self->state.question)
+      if (after == self->state.last_question)
         self->state.poll();
     },
     [self](caf::tick_atom) { self->state.on_tick(); },

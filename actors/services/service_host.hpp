@@ -85,8 +85,21 @@ struct service_host_options {
 struct service_host_state {
   // -- member types -----------------------------------------------------------
 
+  /// Of a question to the cluster.
+  struct question_mark {
+    uint64_t number = 0;
+    /// When it was asked: since the machine was started, and of the clock that
+    /// instances go by.
+    std::chrono::nanoseconds asked{0};
+    std::chrono::steady_clock::time_point at{};
+  };
+
   struct hosted {
     hosted_instance state;
+    /// Nothing else may have its place while something of it runs.
+    bool is_sole = false;
+    /// Set if it is exclusive.
+    std::shared_ptr<lease_end> lease;
     /// How long one of its requests may take.
     std::chrono::milliseconds request{0};
     instance_actor run;
@@ -118,14 +131,24 @@ struct service_host_state {
 
   std::chrono::nanoseconds now() const;
 
-  void on_rows(uint64_t number, std::chrono::nanoseconds asked,
-               const proto::Reply& x);
+  void on_rows(const question_mark& question, const proto::Reply& x);
+
+  /// Takes note that the cluster has answered.
+  void renew(const question_mark& question, int64_t lease_ms);
+
+  /// Ends exclusive instances whose lease is over.
+  void end_unrenewed();
+
+  /// Returns when leases end, as far as is known.
+  std::chrono::nanoseconds lease_ends() const;
 
   void carry_out();
 
   void start(const proto::ServiceRow& row, const proto::ServicePlace& place);
 
-  /// Ends an instance at once.
+  /// Ends an instance at once. It is said to have stopped when nothing of it
+  /// runs any more; of a native one that is not exclusive at once, for its code
+  /// may block, and its journal has another owner then.
   void end(const service_instance& who, const std::string& why);
 
   instance_actor spawn(instance_start x);
@@ -153,8 +176,11 @@ struct service_host_state {
   /// When the last answered question was asked.
   std::chrono::nanoseconds confirmed{0};
 
+  /// How long one may go on with exclusive instances; 0: nobody has said.
+  std::chrono::milliseconds lease{0};
+
   /// Answers to former questions do not count.
-  uint64_t question = 0;
+  uint64_t last_question = 0;
 
   bool stopping = false;
 

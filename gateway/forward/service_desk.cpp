@@ -368,6 +368,11 @@ void service_desk::serve(http::request x, http::exchange_ptr to) {
     to->respond(refusal(421, refused_not_here));
     return;
   }
+  // Its node may have been frozen, and not have noticed yet.
+  if (!what->may_serve()) {
+    to->respond(refusal(503, refused_not_ready));
+    return;
+  }
   if (!what->handle) {
     busy_mark busy{what->in_flight};
     // Whoever stops it takes it out first, and then looks at the count.

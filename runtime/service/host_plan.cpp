@@ -29,9 +29,10 @@ host_plan plan_host(const proto::ServicesReply& rows, const std::string& node,
       = found != wanted.end() && found->second.place->epoch() == x.epoch;
     if (!is_same && x.over)
       result.forget.push_back(who);
-    else if (!is_same)
+    else if (!is_same && !x.ending)
       result.end.push_back(who);
-    else if (!x.leaving && !x.over && is_to_leave(*found->second.place))
+    else if (is_same && !x.leaving && !x.ending && !x.over
+             && is_to_leave(*found->second.place))
       result.leave.push_back(who);
   }
   for (auto& [who, x] : wanted) {

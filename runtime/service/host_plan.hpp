@@ -18,9 +18,10 @@ struct hosted_instance {
   uint64_t epoch = 0;
   /// It was told to leave.
   bool leaving = false;
-  /// It has stopped, or failed.
+  /// It was told to end at once.
+  bool ending = false;
+  /// It has stopped, or failed: nothing keeps its next epoch from beginning.
   bool over = false;
-  bool exclusive = false;
 };
 
 /// What a node has to do to have what the cluster placed on it.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "proto/service.pb.h"
+#include "runtime/lease_end.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -68,6 +69,14 @@ struct local_service {
   /// that it is not stopped in the midst of one.
   std::shared_ptr<std::atomic<uint32_t>> in_flight
     = std::make_shared<std::atomic<uint32_t>>(0);
+  /// Set if it is exclusive.
+  lease_end_ptr lease{};
+
+  /// Returns whether it may be asked: an exclusive one may be elsewhere when
+  /// its lease is over.
+  bool may_serve() const {
+    return !lease || !lease->is_over();
+  }
 };
 
 /// What runs on this node: told by SERVICE_HOST, looked at by whoever takes

@@ -201,8 +201,8 @@ void native_core::add_read(uint64_t ticket, proto::ServiceAnswer reply,
   if (queue_.empty() || !limits_.reply_when_durable) {
     if (now - confirmed_ > limits_.stale_after) {
       auto& mark = *reply.add_headers();
-      mark.set_name("coppice-stale");
-      mark.set_value("true");
+      mark.set_name("warning");
+      mark.set_value("110 coppice \"Response is Stale\"");
     }
     return say(ticket, std::move(reply));
   }
@@ -235,6 +235,7 @@ native_core::next_append(clock::time_point now, bool all) {
              && bytes <= limits_.append_bytes);
   }
   lost_ = false;
+  sent_ = now;
   proto::JournalAppend result;
   result.set_dedupe_window_ms(window(now).count());
   for (size_t i = 0; i < in_flight_; ++i)
@@ -258,10 +259,11 @@ native_core::ms native_core::window(clock::time_point now) const {
                         std::max(limits_.dedupe_window, ms{1'000}));
 }
 
-void native_core::appended(clock::time_point now) {
+void native_core::appended() {
   if (over_)
     return;
-  confirmed_ = now;
+  // Its answer may have been on its way for long.
+  confirmed(sent_);
   for (; in_flight_ > 0; --in_flight_) {
     auto& x = queue_.front();
     durable_ = x.item.sequence();
@@ -304,8 +306,8 @@ void native_core::lookup_failed(uint64_t sequence) {
     refuse(ticket, service_refusal::not_ready);
 }
 
-void native_core::confirmed(clock::time_point now) {
-  confirmed_ = now;
+void native_core::confirmed(clock::time_point at) {
+  confirmed_ = std::max(confirmed_, at);
 }
 
 void native_core::end() {

@@ -92,7 +92,7 @@ public:
                                                   bool all = false);
 
   /// The append is durable.
-  void appended(clock::time_point now);
+  void appended();
 
   /// Nobody knows whether the append is durable: it is to be sent again, as it
   /// was.
@@ -107,8 +107,8 @@ public:
   /// The reply cannot be read at this time: who waits has to ask again.
   void lookup_failed(uint64_t sequence);
 
-  /// There is a sign that this instance is still the owner.
-  void confirmed(clock::time_point now);
+  /// There is a sign that this instance was still the owner at that time.
+  void confirmed(clock::time_point at);
 
   /// It is over: nothing is answered by this instance any more but by refusals.
   void end();
@@ -228,6 +228,8 @@ private:
   /// With intervals: the last item that had come when the last one was over.
   uint64_t captured_ = 0;
   clock::time_point confirmed_{};
+  /// When the append in flight was handed out.
+  clock::time_point sent_{};
 
   std::optional<error> failure_;
   bool over_ = false;

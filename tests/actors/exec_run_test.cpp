@@ -45,6 +45,7 @@ launcher_actor::behavior_type fake_link(launcher_actor::pointer,
   return {
     [log](const launch_command& x) { log->launched.push_back(x); },
     [log](const stop_command& x) { log->stopped.push_back(x.stop); },
+    [](const renew_command&) { CAF_ERROR("an attempt has no lease of these"); },
   };
 }
 

@@ -59,7 +59,7 @@ struct fixture : test_coordinator_fixture<> {
 
   void start(uint64_t epoch = 1) {
     native_run_options options;
-    options.start = {first, epoch, 1, 0, spec};
+    options.start = {first, epoch, 1, 0, spec, lease};
     options.here = {link, services, host};
     options.make = make;
     options.threads = false;
@@ -137,6 +137,7 @@ struct fixture : test_coordinator_fixture<> {
   proto::ServiceSpec spec;
   uint64_t snapshot_bytes = uint64_t{1} << 20;
   std::chrono::milliseconds snapshot_pause{0};
+  lease_end_ptr lease;
   std::function<std::unique_ptr<native_service>()> make
     = [] { return std::make_unique<counter>(); };
   fake_cluster_actor link;
@@ -294,6 +295,38 @@ CAF_TEST(large requests that wait are refused beyond a limit) {
   consume_messages();
   CAF_CHECK_EQUAL(answered, 64);
   CAF_CHECK_EQUAL(value(), "0\n");
+}
+
+CAF_TEST(after its lease an exclusive service answers nothing) {
+  auto now = 100s;
+  auto end = std::make_shared<lease_end>([&] { return now; });
+  end->set(108s);
+  lease = end;
+  start();
+  CAF_CHECK_EQUAL(value(), "0\n");
+  // The node is frozen with a request that waits for its turn.
+  auto x = std::make_shared<std::vector<service_result>>();
+  proto::ServiceCall call;
+  call.set_method("GET");
+  call.set_target("/");
+  call.set_id("late");
+  services->find(first)->handle(
+    call, [x](const service_result& y) { x->push_back(y); });
+  now = 109s;
+  consume_messages();
+  CAF_CHECK_EQUAL(text(x), "not ready");
+  CAF_CHECK(!services->find(first)->may_serve());
+}
+
+CAF_TEST(who is ended says why and answers nothing more) {
+  start();
+  cluster->refusals = 1'000;
+  auto x = add("a");
+  self->send(run, end_service{"it is elsewhere"});
+  consume_messages();
+  CAF_CHECK_EQUAL(text(x), "unknown");
+  CAF_CHECK_EQUAL(status(), proto::SERVICE_STOPPED);
+  CAF_CHECK_EQUAL(news->back().why, "it is elsewhere");
 }
 
 CAF_TEST(who comes too late for its epoch stops) {

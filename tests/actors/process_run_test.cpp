@@ -28,6 +28,7 @@ const service_instance second{"web", 1};
 struct seen {
   std::vector<launch_command> launched;
   std::vector<proto::StopCommand> stopped;
+  std::vector<proto::RenewCommand> renewed;
   std::vector<instance_news> news;
 };
 
@@ -38,6 +39,7 @@ launcher_actor::behavior_type fake_launcher(launcher_actor::pointer,
   return {
     [=](const launch_command& x) { to->launched.push_back(x); },
     [=](const stop_command& x) { to->stopped.push_back(x.stop); },
+    [=](const renew_command& x) { to->renewed.push_back(x.renew); },
   };
 }
 
@@ -277,6 +279,52 @@ CAF_TEST(a command does not outlive who runs it) {
   CAF_REQUIRE_EQUAL(log->stopped.size(), 1u);
   CAF_CHECK_EQUAL(log->stopped[0].grace_ms(), 0u);
   CAF_CHECK(!services->find(second));
+}
+
+CAF_TEST(who is ended is killed and has stopped when it is gone) {
+  start();
+  make_healthy();
+  ++*services->find(second)->in_flight;
+  self->send(run, end_service{"it is elsewhere"});
+  consume_messages();
+  CAF_CHECK(!services->find(second));
+  CAF_REQUIRE_EQUAL(log->stopped.size(), 1u);
+  CAF_CHECK_EQUAL(log->stopped[0].grace_ms(), 0u);
+  pass(1s);
+  CAF_CHECK_EQUAL(status(), proto::SERVICE_READY);
+  exit_with(137);
+  CAF_CHECK_EQUAL(status(), proto::SERVICE_STOPPED);
+  CAF_CHECK_EQUAL(why(), "it is elsewhere");
+}
+
+CAF_TEST(the launcher knows until when an exclusive command may run) {
+  auto now = 100s;
+  auto lease = std::make_shared<lease_end>([&] { return now; });
+  lease->set(108s);
+  options.start.lease = lease;
+  start();
+  CAF_CHECK_EQUAL(command().ends_at_ns(), 108'000'000'000);
+  CAF_CHECK(services->find(second)->may_serve());
+  lease->set(110s);
+  self->send(run, still_owner{});
+  consume_messages();
+  CAF_REQUIRE_EQUAL(log->renewed.size(), 1u);
+  CAF_CHECK_EQUAL(log->renewed[0].id(), command().id());
+  CAF_CHECK_EQUAL(log->renewed[0].ends_at_ns(), 110'000'000'000);
+  // The node was frozen, and the launcher has killed it.
+  now = 111s;
+  CAF_CHECK(!services->find(second)->may_serve());
+  exit_with(137);
+  CAF_CHECK_EQUAL(status(), proto::SERVICE_STOPPED);
+  CAF_CHECK_EQUAL(why(), "its lease was over");
+}
+
+CAF_TEST(other commands run without an end) {
+  start();
+  self->send(run, still_owner{});
+  consume_messages();
+  CAF_CHECK_EQUAL(command().ends_at_ns(), 0);
+  CAF_CHECK(log->renewed.empty());
 }
 
 CAF_TEST(without a launcher it has failed) {

@@ -5,8 +5,11 @@
 
 #include "actors/services/counter.hpp"
 #include "tests/actors/fake_cluster.hpp"
+#include "tests/support/temp_folder.hpp"
 
 #include <caf/test/dsl.hpp>
+
+#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
@@ -23,6 +26,18 @@ namespace {
 
 const service_instance first{"counter", 0};
 
+/// What a launcher is told to start; it starts nothing.
+using launches = std::shared_ptr<std::vector<launch_command>>;
+
+launcher_actor::behavior_type fake_launcher(launcher_actor::pointer,
+                                            const launches& to) {
+  return {
+    [=](const launch_command& x) { to->push_back(x); },
+    [](const stop_command&) {},
+    [](const renew_command&) {},
+  };
+}
+
 struct fixture : test_coordinator_fixture<> {
   fixture() {
     link = sys.spawn(fake_cluster_link, cluster);
@@ -31,6 +46,8 @@ struct fixture : test_coordinator_fixture<> {
   ~fixture() {
     end(host);
     consume_messages();
+    launched->clear();
+    end(launcher);
     end(link);
     consume_messages();
   }
@@ -52,6 +69,8 @@ struct fixture : test_coordinator_fixture<> {
     options.classes["counter"] = [] { return std::make_unique<counter>(); };
     options.threads = false;
     options.boot_time = boot_time;
+    options.launcher = launcher;
+    options.folder = folder.path();
     host = sys.spawn(service_host, options);
     self->send(host, listener_address{{"n1", 80}});
     consume_messages();
@@ -134,6 +153,9 @@ struct fixture : test_coordinator_fixture<> {
 
   fake_cluster_ptr cluster = std::make_shared<fake_cluster>();
   std::shared_ptr<local_services> services = std::make_shared<local_services>();
+  temp_folder folder;
+  launches launched = std::make_shared<std::vector<launch_command>>();
+  launcher_actor launcher;
   fake_cluster_actor link;
   service_host_impl host;
   uint64_t version = 0;
@@ -336,6 +358,55 @@ CAF_TEST(a lease ends while the machine is suspended) {
   now += 2s;
   pass(200ms);
   CAF_CHECK(!services->find(first));
+}
+
+CAF_TEST(after a freeze an exclusive instance is not served before its end) {
+  auto now = std::chrono::nanoseconds{1h};
+  boot_time = [&now] { return now; };
+  start();
+  auto x = placed(3);
+  x.mutable_services(0)->mutable_spec()->set_exclusive(true);
+  answer(x);
+  auto here = services->find(first);
+  CAF_REQUIRE(here);
+  CAF_CHECK(here->may_serve());
+  now += 9s;
+  // Nobody has noticed yet.
+  CAF_CHECK(runs(3));
+  CAF_CHECK(!here->may_serve());
+  // An answer to what was asked since does not bring it back.
+  auto old = asked() - 1;
+  pass(200ms);
+  CAF_CHECK(!runs(3));
+  answer(x, old);
+  answer(x);
+  CAF_CHECK(!here->may_serve());
+  CAF_CHECK(!runs(3));
+}
+
+CAF_TEST(a process is followed by its next epoch when it is gone) {
+  launcher = sys.spawn(fake_launcher, launched);
+  start();
+  auto x = placed(3);
+  x.mutable_services(0)->mutable_spec()->set_form(proto::PROCESS_SERVICE);
+  answer(x);
+  CAF_REQUIRE_EQUAL(launched->size(), 1u);
+  x.set_version(++version);
+  x.mutable_services(0)->mutable_places(0)->set_epoch(4);
+  answer(x);
+  answer(x);
+  CAF_CHECK_EQUAL(launched->size(), 1u);
+  CAF_CHECK(said().status() != proto::SERVICE_STOPPED);
+  launch_event gone;
+  gone.event.mutable_exited()->set_signal(SIGKILL);
+  self->send((*launched)[0].observer, gone);
+  consume_messages();
+  CAF_REQUIRE_EQUAL(launched->size(), 2u);
+  auto& next = (*launched)[1].start;
+  auto is_next = std::any_of(
+    next.environment().begin(), next.environment().end(),
+    [](auto& y) { return y.name() == "COPPICE_EPOCH" && y.value() == "4"; });
+  CAF_CHECK(is_next);
 }
 
 CAF_TEST(others than exclusive ones go on without a manager) {

@@ -3,11 +3,13 @@
 
 // How commands end, and what must not outlive whom.
 
+#include "runtime/boot_time.hpp"
 #include "tests/apps/launcher_fixture.hpp"
 
 #include <fstream>
 
 using namespace coppice;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -51,6 +53,38 @@ CAF_TEST(who ignores a stop is killed when the grace is over) {
   CAF_CHECK_EQUAL(line(), "ready");
   stop(1, 50);
   CAF_CHECK_EQUAL(exited().signal(), SIGKILL);
+}
+
+CAF_TEST(a command that nobody renews is killed at its end) {
+  auto x = shell(1, "trap '' TERM; while :; do sleep 1; done");
+  auto end = read_boot_time() + 1s;
+  x.set_ends_at_ns(end.count());
+  start(x);
+  started();
+  CAF_CHECK_EQUAL(exited().signal(), SIGKILL);
+  CAF_CHECK(read_boot_time() >= end);
+}
+
+CAF_TEST(a command that is renewed goes on) {
+  auto x = shell(1, "while [ ! -e go ]; do sleep 0.01; done; exit 3");
+  x.set_working_folder(folder.path().string());
+  auto end = read_boot_time() + 1s;
+  x.set_ends_at_ns(end.count());
+  start(x);
+  proto::LaunchRequest request;
+  request.mutable_renew()->set_id(1);
+  request.mutable_renew()->set_ends_at_ns((end + 1h).count());
+  send_request(request);
+  // Another one that has the same end shows that it was due.
+  auto y = shell(2, "sleep 1000");
+  y.set_ends_at_ns(end.count());
+  start(y);
+  started();
+  started();
+  auto first = exited();
+  CAF_CHECK_EQUAL(first.id(), 2u);
+  std::ofstream{path("go")} << "now";
+  CAF_CHECK_EQUAL(exited().code(), 3);
 }
 
 CAF_TEST(a second stop shortens the grace) {

@@ -67,6 +67,43 @@ raw_answer echo(const raw_request& x) {
 
 CAF_TEST_FIXTURE_SCOPE(service_desk_tests, fixture)
 
+CAF_TEST(an exclusive service is not asked after its lease) {
+  std::atomic<int64_t> now = 100;
+  auto lease = std::make_shared<lease_end>(
+    [&] { return std::chrono::nanoseconds{now}; });
+  lease->set(std::chrono::nanoseconds{200});
+  scripted_server process{echo};
+  local_service x;
+  x.epoch = 5;
+  x.port = process.port();
+  x.lease = lease;
+  services->put(who, x);
+  auto ask = [&] {
+    return ask_desk("Coppice-Service: svc\r\nCoppice-Instance: 0\r\n"
+                    "Coppice-Epoch: 5\r\n");
+  };
+  CAF_CHECK_EQUAL(ask().status, 200);
+  now = 200;
+  auto refused = ask();
+  CAF_CHECK_EQUAL(refused.status, 503);
+  CAF_CHECK_EQUAL(refused.headers["coppice-refused"], "not-ready");
+  CAF_CHECK_EQUAL(process.requests(), 1u);
+}
+
+CAF_TEST(a client is told that an answer is stale) {
+  serve_native([](const proto::ServiceCall&, const service_answer_handler& f) {
+    service_result y;
+    y.answer.emplace();
+    y.answer->set_status(200);
+    auto& mark = *y.answer->add_headers();
+    mark.set_name("warning");
+    mark.set_value("110 coppice \"Response is Stale\"");
+    f(std::move(y));
+  });
+  auto x = client().ask("GET", "/s/svc/");
+  CAF_CHECK_EQUAL(x.headers["warning"], "110 coppice \"Response is Stale\"");
+}
+
 CAF_TEST(requests reach a process and answers come back) {
   std::string head;
   scripted_server process{[&](const raw_request& x) {

@@ -71,6 +71,14 @@ CAF_TEST(the next epoch begins when the former one is over) {
                   "sf");
 }
 
+CAF_TEST(what was told to end is waited for) {
+  auto x = has(1);
+  x[first].ending = true;
+  CAF_CHECK_EQUAL(letters({}, x), "");
+  CAF_CHECK_EQUAL(letters(placed(2, proto::SERVICE_PLACED), x), "");
+  CAF_CHECK_EQUAL(letters(placed(1, proto::SERVICE_LEAVING), x), "");
+}
+
 CAF_TEST(what failed is not started again in its epoch) {
   CAF_CHECK_EQUAL(letters(placed(1, proto::SERVICE_STARTING), has(1, true)),
                   "");

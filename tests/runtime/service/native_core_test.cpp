@@ -81,7 +81,7 @@ CAF_TEST(an effect is answered when it is durable and not before) {
   CAF_CHECK_EQUAL(append->items(0).sequence(), 1u);
   CAF_CHECK_EQUAL(append->items(0).events(0), "5");
   CAF_CHECK_EQUAL(said(1), "nothing");
-  core.appended(now);
+  core.appended();
   CAF_CHECK_EQUAL(said(1), "200 5");
   CAF_CHECK(core.is_idle());
 }
@@ -92,13 +92,13 @@ CAF_TEST(what comes while an append is in flight goes into one next append) {
   for (uint64_t i = 2; i < 10; ++i)
     core.handle(i, post(std::to_string(i), "1"), now);
   CAF_CHECK(!core.next_append(now));
-  core.appended(now);
+  core.appended();
   auto append = core.next_append(now);
   CAF_REQUIRE(append);
   CAF_CHECK_EQUAL(append->items_size(), 8);
   CAF_CHECK_EQUAL(said(1), "200 1");
   CAF_CHECK_EQUAL(said(9), "nothing");
-  core.appended(now);
+  core.appended();
   CAF_CHECK_EQUAL(said(9), "200 9");
 }
 
@@ -119,7 +119,7 @@ CAF_TEST(an answer that changes nothing waits for what it has seen) {
   core.handle(3, get("s"), now);
   CAF_CHECK_EQUAL(said(3), "nothing");
   core.next_append(now);
-  core.appended(now);
+  core.appended();
   CAF_CHECK_EQUAL(said(3), "200 7");
 }
 
@@ -129,7 +129,7 @@ CAF_TEST(the same id is applied once) {
   auto append = core.next_append(now);
   CAF_REQUIRE(append);
   CAF_CHECK_EQUAL(append->items_size(), 1);
-  core.appended(now);
+  core.appended();
   CAF_CHECK_EQUAL(said(1), "200 7");
   CAF_CHECK_EQUAL(said(2), "200 7");
   // Later its answer is in the journal.
@@ -167,7 +167,7 @@ CAF_TEST(an answer that is kept no more is not made anew) {
   CAF_CHECK_EQUAL(said(1).substr(0, 3), "422");
   core.handle(2, post("b", "1"), now);
   core.next_append(now);
-  core.appended(now);
+  core.appended();
   core.handle(3, post("b", "1"), now);
   core.found_reply(1, std::nullopt);
   CAF_CHECK_EQUAL(said(3).substr(0, 3), "409");
@@ -218,16 +218,27 @@ CAF_TEST(without a sign of being the owner answers are marked as stale) {
   core.handle(2, get("r"), now + 6s);
   auto old = core.take_answers();
   CAF_REQUIRE_EQUAL(old[0].what.answer->headers_size(), 1);
-  CAF_CHECK_EQUAL(old[0].what.answer->headers(0).name(), "coppice-stale");
+  CAF_CHECK_EQUAL(old[0].what.answer->headers(0).name(), "warning");
   core.confirmed(now + 6s);
   core.handle(3, get("r"), now + 7s);
   CAF_CHECK_EQUAL(core.take_answers()[0].what.answer->headers_size(), 0);
 }
 
+CAF_TEST(a sign of being the owner is as old as the question) {
+  core.handle(1, post("a", "1"), now);
+  core.next_append(now);
+  // The node is frozen for a while.
+  core.appended();
+  core.confirmed(now - 1s);
+  core.take_answers();
+  core.handle(2, get("r"), now + 1h);
+  CAF_CHECK_EQUAL(core.take_answers()[0].what.answer->headers_size(), 1);
+}
+
 CAF_TEST(an id is forgotten after its window) {
   core.handle(1, post("a", "1"), now);
   core.next_append(now);
-  core.appended(now);
+  core.appended();
   core.handle(2, post("a", "1"), now + 25h);
   auto append = core.next_append(now + 25h);
   CAF_REQUIRE(append);
@@ -243,7 +254,7 @@ CAF_TEST(with intervals answers leave at once and effects follow together) {
   CAF_CHECK(!x.core.next_append(x.now + 50ms));
   // Before it leaves, all of it.
   CAF_CHECK(x.core.next_append(x.now + 50ms, true));
-  x.core.appended(x.now + 50ms);
+  x.core.appended();
   x.core.handle(3, post("c", "1"), x.now + 60ms);
   auto append = x.core.next_append(x.now + 160ms);
   CAF_REQUIRE(append);
@@ -263,20 +274,20 @@ CAF_TEST(with intervals all that has come is captured and not a part of it) {
   auto append = x.core.next_append(x.now + 50ms);
   CAF_REQUIRE(append);
   CAF_CHECK_EQUAL(append->items_size(), 4);
-  x.core.appended(x.now + 51ms);
+  x.core.appended();
   CAF_CHECK(x.core.next_append(x.now + 51ms));
-  x.core.appended(x.now + 52ms);
+  x.core.appended();
   CAF_CHECK(!x.core.next_append(x.now + 52ms));
   for (uint64_t i = 10; i <= 14; ++i)
     x.core.handle(i, post(std::to_string(i), "1"), x.now + 99ms);
   append = x.core.next_append(x.now + 100ms);
   CAF_REQUIRE(append);
   CAF_CHECK_EQUAL(append->items_size(), 4);
-  x.core.appended(x.now + 101ms);
+  x.core.appended();
   append = x.core.next_append(x.now + 101ms);
   CAF_REQUIRE(append);
   CAF_CHECK_EQUAL(append->items_size(), 2);
-  x.core.appended(x.now + 102ms);
+  x.core.appended();
   CAF_CHECK(x.core.is_idle());
 }
 
@@ -288,7 +299,7 @@ CAF_TEST(large effects go into appends of their own) {
     auto append = core.next_append(now);
     CAF_REQUIRE(append);
     CAF_CHECK_EQUAL(append->items_size(), 1);
-    core.appended(now);
+    core.appended();
   }
   CAF_CHECK_EQUAL(said(3), "200 3");
   // An entry of the log takes no more.
@@ -308,7 +319,7 @@ CAF_TEST(what waits for an effect is not stale when that is durable) {
   core.handle(1, post("a", "1"), now);
   core.handle(2, get("r"), now + 6s);
   core.next_append(now + 6s);
-  core.appended(now + 7s);
+  core.appended();
   auto xs = core.take_answers();
   CAF_REQUIRE_EQUAL(xs.size(), 2u);
   CAF_CHECK_EQUAL(xs[1].what.answer->headers_size(), 0);
@@ -323,7 +334,7 @@ CAF_TEST(the journal need not keep replies of ids that are forgotten early) {
     x.core.handle(i, post(std::to_string(i), "1"), x.now);
     auto append = x.core.next_append(x.now);
     CAF_REQUIRE(append);
-    x.core.appended(x.now);
+    x.core.appended();
     return append->dedupe_window_ms();
   };
   auto whole = std::chrono::milliseconds{few.dedupe_window}.count();
@@ -450,7 +461,7 @@ private:
         CAF_FAIL("another request has the place of " << item.sequence());
     sent_.reset();
     if (answered)
-      core_->appended(now_);
+      core_->appended();
     else
       core_->append_lost();
   }
