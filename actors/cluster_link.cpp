@@ -23,6 +23,18 @@ constexpr auto dial_timeout = std::chrono::seconds{60};
 /// Pause after none of the managers could be reached.
 constexpr auto dial_pause = std::chrono::milliseconds{200};
 
+/// Who waits for news of the services is answered when its time is over; a
+/// manager that takes so much longer is stuck.
+constexpr auto poll_slack = std::chrono::milliseconds{3'000};
+
+std::chrono::milliseconds longest_answer(const proto::Request& x,
+                                         std::chrono::milliseconds longest) {
+  if (!x.has_services())
+    return longest;
+  auto wait = std::clamp<int64_t>(x.services().wait_ms(), 0, longest.count());
+  return std::min(longest, std::chrono::milliseconds{wait} + poll_slack);
+}
+
 constexpr auto connection_lost
   = "the manager that was asked cannot be reached any more; whether the"
     " request took effect is unknown";
@@ -120,7 +132,8 @@ void cluster_link_state::attempt(uint64_t number) {
   x.waiting = false;
   x.whom = directory.address();
   auto n = ++x.attempt;
-  self->request(directory, caf::duration{options.answer}, x.request)
+  caf::duration longest{longest_answer(x.request, options.answer)};
+  self->request(directory, longest, x.request)
     .then(
       [this, number, n](proto::Reply& reply) {
         if (is_current(number, n))
@@ -140,10 +153,8 @@ bool cluster_link_state::is_current(uint64_t number, uint32_t attempt) const {
 void cluster_link_state::on_reply(uint64_t number, proto::Reply& reply) {
   auto& x = open.at(number);
   auto problem = passing_refusal(reply, x.request);
-  // Another manager may know better; what it was asked before it may answer.
-  if (problem && problem->code == ec::not_leader && options.managers.link
-      && directory && x.whom == directory.address())
-    directory = nullptr;
+  if (problem && problem->code == ec::not_leader)
+    look_elsewhere(x);
   if (!problem || !again(number, x))
     settle(number, std::move(reply));
 }
@@ -151,12 +162,19 @@ void cluster_link_state::on_reply(uint64_t number, proto::Reply& reply) {
 void cluster_link_state::on_error(uint64_t number, const caf::error& why) {
   auto said = changes_nothing(open.at(number).request) ? lost_read(why)
                                                        : unknown_outcome(why);
-  if (why == caf::sec::request_timeout)
-    settle(number, refusal(ec::deadline_exceeded,
-                           "the cluster did not answer in time; whether a"
-                           " change took effect is unknown"));
-  else
+  if (why != caf::sec::request_timeout) {
     settle(number, refusal(to_error(said)));
+    return;
+  }
+  look_elsewhere(open.at(number));
+  settle(number, refusal(ec::deadline_exceeded,
+                         "the cluster did not answer in time; whether a change"
+                         " took effect is unknown"));
+}
+
+void cluster_link_state::look_elsewhere(const question& x) {
+  if (options.managers.link && directory && x.whom == directory.address())
+    directory = nullptr;
 }
 
 bool cluster_link_state::again(uint64_t number, question& x) {

@@ -107,6 +107,10 @@ struct cluster_link_state {
 
   void on_error(uint64_t number, const caf::error& why);
 
+  /// Another manager may know better than who was asked; what that was asked
+  /// before it may still answer.
+  void look_elsewhere(const question& x);
+
   /// Returns whether this is the last attempt of a question that is open.
   bool is_current(uint64_t number, uint32_t attempt) const;
 

@@ -366,7 +366,6 @@ private:
     else
       ask.managers.link = link_;
     ask.turn = "node";
-    clients_ = ask.managers;
     cluster_ = sys_.spawn(cluster_link, std::move(ask));
     watch(cluster_);
     if (!config_.node.roles.worker)
@@ -392,7 +391,6 @@ private:
 
   std::optional<int> start_parts() {
     node_surroundings here{sys_,
-                           clients_,
                            [this](auto& why) { on_end(why); },
                            caf::actor_cast<cluster_link_actor>(cluster_),
                            services_,
@@ -453,7 +451,6 @@ private:
   local_worker_link_actor link_;
   node_monitor_actor monitor_;
   worker_node_actor worker_;
-  manager_contacts clients_;
   cluster_link_impl cluster_;
   std::shared_ptr<local_services> services_;
   service_host_impl host_;

@@ -33,8 +33,6 @@ public:
 /// What such a part finds when it starts.
 struct node_surroundings {
   caf::actor_system& system;
-  /// One that answers clients, or who finds one.
-  manager_contacts managers;
   /// To be called if the part ends while the node runs: then the node ends.
   std::function<void(const caf::error&)> over;
   /// Has requests answered by the cluster.

@@ -100,14 +100,14 @@ private:
         over(why);
     };
     http_bridge_options options;
-    options.managers = here.managers;
+    options.cluster = here.cluster;
     options.on_tokens = [book = book_](const proto::TokensReply& x) {
       book->store(std::make_shared<const api::token_book>(x));
     };
     bridge_ = here.system.spawn(http_bridge, std::move(options));
     bridge_->attach_functor(fails);
     request_forwarder_options follow;
-    follow.managers = here.managers;
+    follow.cluster = here.cluster;
     follow.file = config.data.dir / "routes";
     follow.publish = [to = forwarder_](forward::route_table_ptr x) {
       to->set_routes(std::move(x));

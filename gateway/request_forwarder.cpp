@@ -3,13 +3,9 @@
 
 #include "gateway/request_forwarder.hpp"
 
-#include "actors/replies.hpp"
 #include "runtime/files.hpp"
 #include "runtime/launch/unique_fd.hpp"
 #include "runtime/log.hpp"
-
-#include <caf/actor_cast.hpp>
-#include <caf/send.hpp>
 
 #include <fcntl.h>
 
@@ -21,12 +17,6 @@
 namespace coppice {
 
 namespace {
-
-/// Each group has managers of its own to begin with; this one, too.
-constexpr auto dial_turn = "services";
-
-/// WORKER_LINK has deadlines of its own, this one is for the worst.
-constexpr auto dial_timeout = std::chrono::seconds{60};
 
 /// Replaces *file* as a whole.
 result<> write_file(const std::filesystem::path& file,
@@ -54,15 +44,6 @@ result<> write_file(const std::filesystem::path& file,
 
 // -- handlers -----------------------------------------------------------------
 
-void request_forwarder_state::on_tick() {
-  if (std::exchange(asking, true))
-    return;
-  if (directory)
-    ask();
-  else
-    connect();
-}
-
 void request_forwarder_state::on_news(const node_news& x) {
   auto before = down;
   for (auto& row : *x.rows)
@@ -74,13 +55,16 @@ void request_forwarder_state::on_news(const node_news& x) {
     publish();
 }
 
-void request_forwarder_state::on_down(const caf::down_msg& x) {
-  if (!directory || directory.address() != x.source)
-    return;
-  directory = nullptr;
-  // CAF says nothing of what was asked there; its answer counts no more.
-  asking = false;
-  self->delayed_send(self, options.pause, atom::tick::value);
+void request_forwarder_state::ask() {
+  proto::Request request;
+  auto& question = *request.mutable_services();
+  question.set_known(known);
+  question.set_wait_ms(options.wait.count());
+  auto asked = self->clock().now();
+  // CLUSTER_LINK always answers.
+  self->request(options.cluster, caf::infinite, std::move(request))
+    .then([this, asked](proto::Reply& x) { on_reply(x, asked); },
+          [this](const caf::error&) { again(); });
 }
 
 // -- parts of the handlers ----------------------------------------------------
@@ -108,51 +92,10 @@ void request_forwarder_state::save() const {
               done.error().message);
 }
 
-void request_forwarder_state::connect() {
-  if (!options.managers.link) {
-    again(false);
-    return;
-  }
-  self
-    ->request(options.managers.link, caf::duration{dial_timeout},
-              caf::connect_atom::value, std::string{dial_turn})
-    .then(
-      [this](directory_actor& x) {
-        directory = caf::actor_cast<api_actor>(x);
-        self->monitor(directory);
-        ask();
-      },
-      [this](const caf::error&) { again(false); });
-}
-
-void request_forwarder_state::ask() {
-  proto::Request request;
-  auto& question = *request.mutable_services();
-  question.set_known(known);
-  question.set_wait_ms(options.wait.count());
-  auto whom = directory.address();
-  auto asked = self->clock().now();
-  auto counts = [this, whom] {
-    return asking && directory && directory.address() == whom;
-  };
-  self
-    ->request(directory, caf::duration{options.wait + options.slack},
-              std::move(request))
-    .then(
-      [this, counts, asked](proto::Reply& x) {
-        if (counts())
-          on_reply(x, asked);
-      },
-      [this, counts](const caf::error&) {
-        if (counts())
-          again(true);
-      });
-}
-
 void request_forwarder_state::on_reply(proto::Reply& x,
                                        caf::actor_clock::time_point asked) {
   if (x.has_error() || !x.has_services()) {
-    again(true);
+    again();
     return;
   }
   auto& news = *x.mutable_services();
@@ -165,19 +108,13 @@ void request_forwarder_state::on_reply(proto::Reply& x,
   }
   // Who does not wait is not asked without a pause.
   if (!is_new && self->clock().now() - asked < options.wait / 2) {
-    again(false);
+    again();
     return;
   }
-  asking = false;
-  self->send(self, atom::tick::value);
+  ask();
 }
 
-void request_forwarder_state::again(bool elsewhere) {
-  if (elsewhere && options.managers.link && directory) {
-    self->demonitor(directory.address());
-    directory = nullptr;
-  }
-  asking = false;
+void request_forwarder_state::again() {
   self->delayed_send(self, options.pause, atom::tick::value);
 }
 
@@ -192,14 +129,11 @@ request_forwarder_impl::behavior_type request_forwarder(
   request_forwarder_options options) {
   auto& state = self->state;
   state.options = std::move(options);
-  state.directory = caf::actor_cast<api_actor>(state.options.managers.local);
-  self->set_down_handler(
-    [self](const caf::down_msg& x) { self->state.on_down(x); });
   state.load();
-  self->send(self, atom::tick::value);
+  state.ask();
   return {
     [self](const node_news& x) { self->state.on_news(x); },
-    [self](atom::tick) { self->state.on_tick(); },
+    [self](atom::tick) { self->state.ask(); },
   };
 }
 

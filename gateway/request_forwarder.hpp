@@ -3,8 +3,7 @@
 
 #pragma once
 
-#include "actors/local_messages.hpp"
-#include "actors/worker_link.hpp"
+#include "actors/cluster_link.hpp"
 #include "gateway/forward/route_table.hpp"
 
 #include <caf/atom.hpp>
@@ -29,17 +28,14 @@ using request_forwarder_impl
 
 /// What REQUEST_FORWARDER is told when it starts.
 struct request_forwarder_options {
-  /// Whom it asks: the DIRECTORY of this node if it is a manager's, or who
-  /// finds one.
-  manager_contacts managers;
+  /// Whom it asks.
+  cluster_link_actor cluster;
   /// Told where the services are, at first and whenever that changes.
   std::function<void(forward::route_table_ptr)> publish;
   /// Where that is kept for the next start.
   std::filesystem::path file;
   /// How long a manager may wait for a change.
   std::chrono::milliseconds wait{10'000};
-  /// How much longer an answer may take.
-  std::chrono::milliseconds slack{3'000};
   /// Before it asks again where nobody could say.
   std::chrono::milliseconds pause{200};
 };
@@ -54,12 +50,10 @@ struct request_forwarder_state {
 
   // -- handlers ---------------------------------------------------------------
 
-  /// Asks a manager, unless one is asked already.
-  void on_tick();
-
   void on_news(const node_news& x);
 
-  void on_down(const caf::down_msg& x);
+  /// Asks where the services are.
+  void ask();
 
   // -- parts of the handlers --------------------------------------------------
 
@@ -68,14 +62,10 @@ struct request_forwarder_state {
 
   void save() const;
 
-  void connect();
-
-  void ask();
-
   void on_reply(proto::Reply& x, caf::actor_clock::time_point asked);
 
   /// Asks again after a pause.
-  void again(bool elsewhere);
+  void again();
 
   void publish();
 
@@ -86,13 +76,6 @@ struct request_forwarder_state {
   request_forwarder_impl::pointer self;
 
   request_forwarder_options options;
-
-  /// Who is asked; invalid while one is looked for. Monitored, unless it is of
-  /// this node.
-  api_actor directory;
-
-  /// An answer is awaited.
-  bool asking = false;
 
   /// What a manager said; 0: none has since this start.
   uint64_t known = 0;

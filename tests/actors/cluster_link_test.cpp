@@ -251,6 +251,22 @@ CAF_TEST(a cluster that says nothing is given up) {
   CAF_CHECK_EQUAL(m->asked.size(), 1u);
 }
 
+CAF_TEST(who waits for news of services is not kept by a manager that is stuck) {
+  auto a = make_manager();
+  auto b = make_manager({products()});
+  start_remote({a, b});
+  proto::Request poll;
+  poll.mutable_services()->set_wait_ms(2'000);
+  auto x = ask(poll);
+  pass(4900ms);
+  CAF_CHECK(x->empty());
+  pass(200ms);
+  CAF_CHECK(refused(x, ec::deadline_exceeded));
+  // The next one is asked elsewhere.
+  CAF_CHECK(answered(ask(read())));
+  CAF_CHECK_EQUAL(b->asked.size(), 1u);
+}
+
 CAF_TEST(a manager is looked for until there is one) {
   start_remote();
   auto x = ask(retry());

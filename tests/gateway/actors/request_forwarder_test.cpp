@@ -82,6 +82,7 @@ proto::Reply services(uint64_t version, const std::string& name) {
 struct fixture : test_coordinator_fixture<> {
   ~fixture() {
     end(forwarder);
+    end(cluster);
     end(link);
     for (auto& x : *managers)
       end(x->handle);
@@ -104,12 +105,15 @@ struct fixture : test_coordinator_fixture<> {
     }
     managers->at(0)->says = std::move(says);
     link = sys.spawn(fake_link, managers);
+    cluster_link_options ask;
+    ask.managers.link = link;
+    cluster = sys.spawn(cluster_link, ask);
     spawn();
   }
 
   void spawn() {
     request_forwarder_options options;
-    options.managers.link = link;
+    options.cluster = caf::actor_cast<cluster_link_actor>(cluster);
     options.file = file;
     options.publish = [this](auto x) { published.push_back(std::move(x)); };
     forwarder = sys.spawn(request_forwarder, options);
@@ -130,6 +134,7 @@ struct fixture : test_coordinator_fixture<> {
   std::filesystem::path file = folder.path() / "routes";
   managers_ptr managers = std::make_shared<std::vector<manager_ptr>>();
   worker_link_actor link;
+  cluster_link_impl cluster;
   request_forwarder_impl forwarder;
   std::vector<forward::route_table_ptr> published;
 };
