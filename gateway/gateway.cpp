@@ -11,6 +11,7 @@
 #include "gateway/http_bridge.hpp"
 #include "gateway/request_forwarder.hpp"
 #include "runtime/log.hpp"
+#include "storage/lmdb_held_store.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
@@ -18,6 +19,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +57,8 @@ public:
   gateway_part& operator=(const gateway_part&) = delete;
 
   result<> start(const node_config& config, node_surroundings here) {
+    if (auto opened = open_forwarder(config.data.dir / "held"); !opened)
+      return opened;
     start_actors(config, here);
     node_ = config.node.id;
     http::server_options where;
@@ -94,6 +98,26 @@ public:
   }
 
 private:
+  /// Requests that are on disk are a promise: without them it does not start.
+  result<> open_forwarder(const std::filesystem::path& dir) {
+    auto opened = lmdb_held_store::open(dir);
+    if (!opened)
+      return error{opened.error().code,
+                   opened.error().message
+                     + "; it has the requests that this gateway holds for"
+                       " services with save = disk: move the folder away to"
+                       " start without them"};
+    auto& x = opened.value();
+    if (x.found.damaged > 0)
+      log::error("{} held requests in {} cannot be read and are set aside",
+                 x.found.damaged, dir.string());
+    forward::forwarder_options options;
+    options.store = std::move(x.store);
+    options.found = std::move(x.found);
+    forwarder_ = std::make_shared<forward::forwarder>(std::move(options));
+    return ok();
+  }
+
   void start_actors(const node_config& config, const node_surroundings& here) {
     auto fails = [this, over = here.over](const caf::error& why) {
       if (!stopping_)
@@ -192,8 +216,7 @@ private:
   std::string node_;
   /// Of the thread of the server.
   api::metrics_book metrics_;
-  std::shared_ptr<forward::forwarder> forwarder_
-    = std::make_shared<forward::forwarder>();
+  std::shared_ptr<forward::forwarder> forwarder_;
   /// Written by the bridge, read on the thread of the server. Empty until the
   /// cluster has answered; what it said last counts until it says more.
   std::shared_ptr<shared_book> book_ = std::make_shared<shared_book>();

@@ -119,7 +119,10 @@ void request_forwarder_state::again() {
 }
 
 void request_forwarder_state::publish() {
-  options.publish(std::make_shared<forward::route_table>(services, down));
+  auto source = known == 0 ? forward::route_source::last_start
+                           : forward::route_source::manager;
+  options.publish(
+    std::make_shared<forward::route_table>(services, down, source));
 }
 
 // -- request_forwarder --------------------------------------------------------

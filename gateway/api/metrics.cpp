@@ -86,6 +86,19 @@ void add_forwarder(page& out, const forward::forward_counts& x) {
           x.refused);
   counter("coppice_forward_failures_total", "Deliveries that did not succeed.",
           x.failures);
+  out.single("coppice_forward_on_disk_requests", "gauge",
+             "Requests to services with save = disk that are on disk.",
+             std::to_string(x.on_disk_now));
+  counter("coppice_forward_restored_total",
+          "Requests that were on disk at the start, to be delivered.",
+          x.restored);
+  counter("coppice_forward_disk_refused_total",
+          "Requests to services that were refused because the disk failed.",
+          x.disk_refused);
+  counter("coppice_forward_abandoned_total",
+          "Requests that were on disk, came to nothing, and nobody was left to"
+          " be told.",
+          x.abandoned);
 }
 
 void add_process(page& out, const process_numbers& x) {

@@ -25,23 +25,26 @@ bool may_have_effect(delivery_end x) {
   return true;
 }
 
+bool may_be_repeated(const delivery_facts& x) {
+  // The id makes it safe: a native service applies none twice.
+  return x.is_native || is_safe(x.method)
+         || (x.idempotent
+             && (x.has_client_id || x.method == "PUT" || x.method == "DELETE"));
+}
+
 next_step after_failure(const delivery_facts& x) {
   if (x.end == delivery_end::answering)
     return next_step::cut;
   if (x.end == delivery_end::malformed)
     return next_step::bad_gateway;
-  // The id makes it safe: a native service applies none twice.
   if (x.is_native || !may_have_effect(x.end))
     return next_step::again;
   // It may still be at it; another one would only make it slower.
   if (x.end == delivery_end::late)
     return next_step::too_late;
-  auto is_repeatable
-    = x.idempotent
-      && (x.has_client_id || x.method == "PUT" || x.method == "DELETE");
-  auto may_repeat = is_safe(x.method) || is_repeatable;
-  return may_repeat && x.times_sent < most_times_sent ? next_step::again
-                                                      : next_step::bad_gateway;
+  return may_be_repeated(x) && x.times_sent < most_times_sent
+           ? next_step::again
+           : next_step::bad_gateway;
 }
 
 } // namespace coppice::forward

@@ -63,6 +63,10 @@ bool is_safe(std::string_view method);
 /// Returns whether the service may have seen the request, and done something.
 bool may_have_effect(delivery_end x);
 
+/// Returns whether a request may be delivered again though it may have had an
+/// effect; how often it was sent is another matter.
+bool may_be_repeated(const delivery_facts& x);
+
 /// Decides what to do after a delivery that did not succeed.
 next_step after_failure(const delivery_facts& x);
 

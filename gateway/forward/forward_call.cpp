@@ -62,16 +62,21 @@ void forward_call::deliver(const service_route_ptr& route,
                            const route_place& to) {
   route_ = route;
   place_ = to;
+  if (!note_delivery())
+    send();
+}
+
+void forward_call::send() {
   if (++deliveries_ > 1)
     ++owner_.counts.redelivered;
   delivery x;
-  x.address = to.address;
+  x.address = place_->address;
   x.head = render_forwarded(
-    request_, {&to, service, rest, id, body_ ? body_->size() : 0});
+    request_, {&*place_, service, rest, id, body_ ? body_->size() : 0});
   x.body = body_;
   x.is_head = request_.method == "HEAD";
   x.fresh = std::exchange(needs_fresh_, false);
-  x.patience = route->request_timeout;
+  x.patience = route_->request_timeout;
   link_ = owner_.links->deliver(std::move(x), shared_from_this());
 }
 
@@ -142,13 +147,16 @@ void forward_call::on_failure(failed_delivery x) {
   decide(x.end, x.why);
 }
 
+delivery_facts forward_call::facts(delivery_end end) const {
+  return {route_->is_native, route_->idempotent, request_.method,
+          has_client_id,     end,                times_sent_};
+}
+
 void forward_call::decide(delivery_end end, const std::string& why) {
   may_have_effect_ = may_have_effect_ || may_have_effect(end);
-  auto step = after_failure({route_->is_native, route_->idempotent,
-                             request_.method, has_client_id, end, times_sent_});
-  switch (step) {
+  switch (after_failure(facts(end))) {
     case next_step::again:
-      if (gone_)
+      if (gone_ && record_ == record::none)
         finish(0);
       else
         owner_.hold_again(shared_from_this());
@@ -175,6 +183,8 @@ void forward_call::decide(delivery_end end, const std::string& why) {
 
 void forward_call::answer(http::response x) {
   x.operation = forward_operation;
+  if (gone_ && record_ != record::none && !stays_)
+    ++owner_.counts.abandoned;
   auto status = x.status;
   if (auto reply = reply_)
     reply->respond(std::move(x));
@@ -182,6 +192,13 @@ void forward_call::answer(http::response x) {
 }
 
 void forward_call::give_up() {
+  if (record_ != record::none)
+    withdraw();
+  else
+    say_given_up();
+}
+
+void forward_call::say_given_up() {
   if (may_have_effect_)
     answer(http::problem(504, "deadline_exceeded",
                          "the service '" + service
@@ -197,6 +214,8 @@ void forward_call::finish(unsigned status) {
     return;
   ++owner_.counts.answered[gone_ ? 0 : std::min(status / 100, 5u)];
   auto self = shared_from_this();
+  if (!stays_)
+    erase_record();
   owner_.drop(self);
   // Dropped without an answer, it says so, or cuts what was begun.
   reply_ = nullptr;
@@ -217,6 +236,9 @@ void forward_call::on_gone() {
   if (done_)
     return;
   gone_ = true;
+  // What is on disk is delivered all the same: that is what it is there for.
+  if (record_ != record::none && status_ == 0)
+    return;
   // What a native service has begun it finishes: the client may ask again.
   if (link_ && route_->is_native && status_ == 0)
     return;

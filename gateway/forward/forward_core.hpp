@@ -6,7 +6,9 @@
 // Inside of the forwarder.
 
 #include "gateway/forward/balance.hpp"
+#include "gateway/forward/delivery_rules.hpp"
 #include "gateway/forward/forwarder.hpp"
+#include "gateway/forward/held_writer.hpp"
 #include "gateway/forward/hold_book.hpp"
 #include "gateway/forward/upstream.hpp"
 
@@ -59,6 +61,9 @@ struct forwarder::core : std::enable_shared_from_this<forwarder::core> {
              place_verdict verdict);
 
   /// It is held no more, if it was.
+  void put_out(const forward_call& x);
+
+  /// It is answered.
   void drop(const forward_call_ptr& x);
 
   void tick();
@@ -76,12 +81,28 @@ struct forwarder::core : std::enable_shared_from_this<forwarder::core> {
 
   void end();
 
+  // -- modifiers: what is on disk ---------------------------------------------
+
+  /// Takes over what a former start has left there.
+  void restore(held_rows found);
+
+  /// Holds what was restored, as far as its services are known.
+  void readmit();
+
+  /// Has all that is held of a service written to disk, if it wants that.
+  void keep_held(service_state& x);
+
+  /// Says how many were given up.
+  void report_abandoned();
+
   // -- properties -------------------------------------------------------------
 
   /// @returns nullptr if there is no such service, or none is known and too
-  /// many
-  ///          have been asked for.
+  ///          many have been asked for.
   service_state* find(const std::string& name);
+
+  /// Returns whether it is held.
+  bool holds(const forward_call& x) const;
 
   // -- member variables -------------------------------------------------------
 
@@ -96,6 +117,12 @@ struct forwarder::core : std::enable_shared_from_this<forwarder::core> {
   uint64_t last_number = 0;
   bool draining = false;
   forward_counts counts;
+  /// Null if nothing is kept on disk.
+  std::unique_ptr<held_writer> writer;
+  /// Those of a former start whose services are not known yet.
+  std::vector<forward_call_ptr> restored;
+  /// Of `counts.abandoned`.
+  uint64_t reported = 0;
 };
 
 /// One request, until it is answered.
@@ -126,8 +153,28 @@ public:
 
   void on_failure(failed_delivery x) override;
 
-  /// Closes everything, without a word.
+  /// Closes everything, without a word. What is on disk stays there.
   void abort();
+
+  // -- modifiers: what is on disk, see forward_keep.cpp -----------------------
+
+  /// Takes over the call as a former start has left it.
+  void restore(held_request x);
+
+  /// Has it written to disk, if it is not there.
+  void keep();
+
+  /// Returns whether it is on disk.
+  bool is_kept() const noexcept {
+    return record_ == record::saved;
+  }
+
+  /// The process is about to end: it is left to the next start if it is on
+  /// disk, and waits no more otherwise.
+  void park();
+
+  /// It was delivered in vain. If nothing came of that, a start may deliver it.
+  void unmark();
 
   // -- properties -------------------------------------------------------------
 
@@ -145,6 +192,35 @@ public:
   std::optional<time> held_until;
 
 private:
+  /// What is on disk of it.
+  enum class record : uint8_t { none, saving, saved };
+
+  void send();
+
+  /// Notes on disk that it is being delivered, if it is there and must not be
+  /// delivered twice.
+  /// @returns Whether that has to be waited for.
+  bool note_delivery();
+
+  void on_noted(const result<>& x);
+
+  void on_kept(const result<>& x);
+
+  /// Takes it from the disk before its client hears that it was not handled.
+  void withdraw();
+
+  void on_withdrawn(const result<>& x);
+
+  void erase_record();
+
+  void set_record(record x);
+
+  proto::HeldRequest to_row() const;
+
+  delivery_facts facts(delivery_end end) const;
+
+  void say_given_up();
+
   void finish(unsigned status);
 
   void on_refused(delivered x);
@@ -173,6 +249,13 @@ private:
   bool gone_ = false;
   bool done_ = false;
   unsigned status_ = 0;
+  record record_ = record::none;
+  /// It is noted on disk that it is being delivered.
+  bool marked_ = false;
+  /// It is being taken from the disk.
+  bool withdrawn_ = false;
+  /// What is on disk stays there.
+  bool stays_ = false;
 };
 
 } // namespace coppice::forward

@@ -56,7 +56,7 @@ std::optional<http::response> check_method(const http::request& x) {
 
 forwarder::forwarder(forwarder_options options)
   : core_(std::make_shared<core>()) {
-  core_->options = options;
+  core_->options = std::move(options);
 }
 
 forwarder::~forwarder() {
@@ -79,6 +79,18 @@ void forwarder::serve(http::request x, http::exchange_ptr to) {
 void forwarder::begin(std::shared_ptr<boost::asio::io_context> io) {
   core_->timer.emplace(*io);
   core_->links = std::make_unique<upstreams>(io);
+  if (core_->options.store) {
+    // Weak: whoever is told later than the end is told nothing.
+    auto post = [io, to = std::weak_ptr<core>{core_}](auto f) {
+      boost::asio::post(*io, [to, f = std::move(f)] {
+        if (auto alive = to.lock(); alive && alive->links)
+          f();
+      });
+    };
+    core_->writer
+      = std::make_unique<held_writer>(core_->options.store, std::move(post));
+  }
+  core_->restore(std::exchange(core_->options.found, {}));
   std::atomic_store(&core_->io, std::move(io));
   core_->tick();
 }
@@ -118,13 +130,27 @@ void forwarder::core::take(route_table_ptr x) {
     for (auto& [number, call] : lost)
       call->answer(no_such_service(name));
   }
+  readmit();
   std::vector<std::string> names;
   for (auto& [name, state] : services)
     names.push_back(name);
   // A call that is answered may take its service out.
   for (auto& name : names)
-    if (auto* state = find(name))
+    if (auto* state = find(name)) {
       pump(*state);
+      keep_held(*state);
+    }
+}
+
+void forwarder::core::keep_held(service_state& x) {
+  if (x.route->held_on_disk)
+    for (auto& [number, call] : x.calls)
+      call->keep();
+}
+
+bool forwarder::core::holds(const forward_call& x) const {
+  auto found = services.find(x.service);
+  return found != services.end() && found->second.calls.contains(x.number);
 }
 
 service_state* forwarder::core::find(const std::string& name) {
@@ -191,6 +217,8 @@ void forwarder::core::admit(const forward_call_ptr& x) {
   x->held_until = until;
   ++counts.held;
   service.calls.emplace(x->number, x);
+  if (route.held_on_disk)
+    x->keep();
   hasten();
 }
 
@@ -206,7 +234,12 @@ void forwarder::core::hold_again(const forward_call_ptr& x) {
   }
   service->held.put_back(x->number, x->bytes(), *x->held_until);
   service->calls.emplace(x->number, x);
+  x->unmark();
+  if (service->route->held_on_disk)
+    x->keep();
   pump(*service);
+  if (draining && x->is_kept() && holds(*x))
+    x->park();
   hasten();
 }
 
@@ -231,18 +264,23 @@ void forwarder::core::ended(const std::string& service,
                                std::chrono::steady_clock::now());
 }
 
-void forwarder::core::drop(const forward_call_ptr& x) {
-  calls.erase(x->number);
-  auto found = services.find(x->service);
+void forwarder::core::put_out(const forward_call& x) {
+  auto found = services.find(x.service);
   if (found == services.end())
     return;
-  found->second.held.remove(x->number);
-  found->second.calls.erase(x->number);
+  found->second.held.remove(x.number);
+  found->second.calls.erase(x.number);
+}
+
+void forwarder::core::drop(const forward_call_ptr& x) {
+  calls.erase(x->number);
+  put_out(*x);
 }
 
 void forwarder::core::tick() {
   arm(calls.empty() ? options.slow_tick : options.tick);
   links->sweep();
+  report_abandoned();
   if (calls.empty())
     return;
   auto now = std::chrono::steady_clock::now();
@@ -281,7 +319,14 @@ void forwarder::core::drain() {
   draining = true;
   // Nobody can say whether a place will be there before this process ends.
   for (auto& [name, service] : services)
-    give_up(service, service.held.all());
+    for (auto number : service.held.all()) {
+      // One that ends may make room for the next.
+      auto call = service.calls.find(number);
+      if (call != service.calls.end())
+        forward_call_ptr {
+          call->second
+          } -> park();
+    }
 }
 
 void forwarder::core::give_up(service_state& x,
@@ -299,7 +344,10 @@ void forwarder::core::give_up(service_state& x,
 void forwarder::core::end() {
   for (auto& [number, call] : std::exchange(calls, {}))
     call->abort();
+  restored.clear();
   services.clear();
+  // What is written and taken from the disk now is so at the next start.
+  writer.reset();
   timer.reset();
   links.reset();
   std::atomic_store(&io, std::shared_ptr<boost::asio::io_context>{});

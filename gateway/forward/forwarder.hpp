@@ -6,12 +6,14 @@
 #include "gateway/forward/route_table.hpp"
 #include "gateway/http/companion.hpp"
 #include "gateway/http/message.hpp"
+#include "storage/held_store.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 namespace coppice::forward {
 
@@ -31,6 +33,14 @@ struct forward_counts {
   uint64_t refused = 0;
   /// Deliveries that did not succeed.
   uint64_t failures = 0;
+  /// On disk at this time.
+  uint64_t on_disk_now = 0;
+  /// Found on disk at the start, and to be delivered.
+  uint64_t restored = 0;
+  /// Refused, since the disk did not take them.
+  uint64_t disk_refused = 0;
+  /// On disk, came to nothing, and nobody was left who could be told.
+  uint64_t abandoned = 0;
 };
 
 /// What a forwarder is told when it starts.
@@ -45,6 +55,11 @@ struct forwarder_options {
   ms watch_after{250};
   /// As long as nothing is known of the services, requests wait for so long.
   ms until_known{5'000};
+  /// Where requests are kept of services that want that; without it they are
+  /// held in memory like all others.
+  std::shared_ptr<held_store> store;
+  /// What was in it.
+  held_rows found;
 };
 
 /// The name of what it does, in metrics.

@@ -55,7 +55,9 @@ service_route_ptr make_route(const proto::ServiceRow& row,
 } // namespace
 
 route_table::route_table(const proto::ServicesReply& x,
-                         const std::map<std::string, uint64_t>& down) {
+                         const std::map<std::string, uint64_t>& down,
+                         route_source source)
+  : source_(source) {
   for (auto& row : x.services())
     if (!row.removed() && !row.spec().name().empty())
       services_.insert_or_assign(row.spec().name(), make_route(row, down));

@@ -51,6 +51,13 @@ struct service_route {
 
 using service_route_ptr = std::shared_ptr<const service_route>;
 
+/// Who says where the services are.
+enum class route_source : uint8_t {
+  manager,
+  /// What a former start knew.
+  last_start,
+};
+
 /// All services; never changes.
 class route_table {
 public:
@@ -62,7 +69,8 @@ public:
   /// @param down Nodes that are down, with the last start of each: what they
   ///             had in it cannot be reached.
   explicit route_table(const proto::ServicesReply& x,
-                       const std::map<std::string, uint64_t>& down = {});
+                       const std::map<std::string, uint64_t>& down = {},
+                       route_source source = route_source::manager);
 
   /// @returns nullptr if there is no such service.
   service_route_ptr find(std::string_view name) const;
@@ -71,8 +79,16 @@ public:
     return services_.size();
   }
 
+  /// Returns whether what is not in it does not exist: there may be services
+  /// that a former start did not know yet.
+  bool is_complete() const noexcept {
+    return source_ == route_source::manager;
+  }
+
 private:
   std::map<std::string, service_route_ptr, std::less<>> services_;
+
+  route_source source_ = route_source::manager;
 };
 
 using route_table_ptr = std::shared_ptr<const route_table>;

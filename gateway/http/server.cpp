@@ -3,6 +3,7 @@
 
 #include "gateway/http/server.hpp"
 
+#include "gateway/http/blocked_signals.hpp"
 #include "gateway/http/companion.hpp"
 #include "gateway/http/connection.hpp"
 #include "runtime/log.hpp"
@@ -10,11 +11,9 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <pthread.h>
 
 #include <atomic>
 #include <condition_variable>
-#include <csignal>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -117,26 +116,6 @@ private:
   uint64_t number_;
   /// It was answered, or closed: nobody is left without a word.
   std::atomic<bool> settled_ = false;
-};
-
-/// Leaves all signals to the thread that waits for them.
-class blocked_signals {
-public:
-  blocked_signals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-
-  ~blocked_signals() {
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
-  blocked_signals(const blocked_signals&) = delete;
-  blocked_signals& operator=(const blocked_signals&) = delete;
-
-private:
-  sigset_t before_{};
 };
 
 } // namespace

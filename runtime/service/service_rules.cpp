@@ -123,8 +123,6 @@ result<> check_service(const proto::ServiceSpec& x) {
       && (x.health_path().front() != '/'
           || x.health_path().find_first_of(" \r\n") != std::string::npos))
     return wrong("health_path", "has to begin with '/', and has no spaces");
-  if (x.held() != proto::HELD_IN_MEMORY)
-    return wrong("save", "only 'memory' is there yet");
   for (auto check : {check_form, check_spans, check_environment})
     if (auto checked = check(x); !checked)
       return checked;

@@ -33,7 +33,7 @@ health_interval = 500ms
 start_timeout = 1m
 request_timeout = 5s
 idempotent = yes
-save = memory
+save = disk
 hold_requests = 10
 hold_bytes = 1MiB
 hold_time = 2s
@@ -65,7 +65,7 @@ exclusive = yes
   CAF_CHECK_EQUAL(web.start_timeout_ms(), 60'000);
   CAF_CHECK_EQUAL(web.request_timeout_ms(), 5'000);
   CAF_CHECK(web.idempotent());
-  CAF_CHECK_EQUAL(web.held(), proto::HELD_IN_MEMORY);
+  CAF_CHECK_EQUAL(web.held(), proto::HELD_ON_DISK);
   CAF_CHECK_EQUAL(web.hold_requests(), 10u);
   CAF_CHECK_EQUAL(web.hold_bytes(), 1'048'576u);
   CAF_CHECK_EQUAL(web.hold_ms(), 2'000);

@@ -28,7 +28,7 @@ struct forwarder_fixture {
   }
 
   void start() {
-    forward = std::make_shared<forward::forwarder>();
+    forward = std::make_shared<forward::forwarder>(how);
     http::server_options options;
     options.limits = limits;
     options.beside = forward;
@@ -99,6 +99,7 @@ struct forwarder_fixture {
   }
 
   proto::ServiceSpec spec;
+  forward::forwarder_options how;
   http::server_limits limits;
   std::promise<forward::forward_counts>* counting = nullptr;
   std::shared_ptr<forward::forwarder> forward;
