@@ -123,12 +123,11 @@ result<> lmdb_held_store::load_requests(lmdb_txn& txn, held_rows& out) {
     if (auto done = txn.erase(dbis_.request, key); !done)
       return done.as_failure();
   }
-  return for_each_row(txn, dbis_.damaged,
-                      [&](std::string_view key, std::string_view) {
-                        ++out.damaged;
-                        out.last_number = std::max(
-                          out.last_number, to_number(key).value_or(0));
-                      });
+  return for_each_row(
+    txn, dbis_.damaged, [&](std::string_view key, std::string_view) {
+      ++out.damaged;
+      out.last_number = std::max(out.last_number, to_number(key).value_or(0));
+    });
 }
 
 result<> lmdb_held_store::load_marks(lmdb_txn& txn, held_rows& out) {

@@ -148,8 +148,9 @@ void forward_call::on_failure(failed_delivery x) {
 }
 
 delivery_facts forward_call::facts(delivery_end end) const {
-  return {route_->is_native, route_->idempotent, request_.method,
-          has_client_id,     end,                times_sent_};
+  return {
+    route_->is_native, route_->idempotent, request_.method, has_client_id, end,
+    times_sent_};
 }
 
 void forward_call::decide(delivery_end end, const std::string& why) {

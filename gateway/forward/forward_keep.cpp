@@ -187,10 +187,9 @@ void forward_call::keep() {
   if (!owner_.writer || record_ != record::none)
     return;
   set_record(record::saving);
-  owner_.writer->save(number, to_row(),
-                      [self = shared_from_this()](const result<>& x) {
-                        self->on_kept(x);
-                      });
+  owner_.writer->save(
+    number, to_row(),
+    [self = shared_from_this()](const result<>& x) { self->on_kept(x); });
 }
 
 void forward_call::on_kept(const result<>& x) {
@@ -232,10 +231,9 @@ bool forward_call::note_delivery() {
   if (record_ == record::none || marked_
       || may_be_repeated(facts(delivery_end::lost)))
     return false;
-  owner_.writer->mark(number, true,
-                      [self = shared_from_this()](const result<>& x) {
-                        self->on_noted(x);
-                      });
+  owner_.writer->mark(
+    number, true,
+    [self = shared_from_this()](const result<>& x) { self->on_noted(x); });
   return true;
 }
 

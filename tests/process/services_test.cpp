@@ -9,6 +9,7 @@
 #include <caf/test/unit_test.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <set>
@@ -77,6 +78,15 @@ struct fixture {
                   const std::string& body = {},
                   const std::string& headers = {}) const {
     return http_socket{port}.ask(method, target, body, headers);
+  }
+
+  /// Returns a number of the gateway, or -1 while it says none.
+  int metric(const std::string& name) const {
+    auto page = '\n' + ask("GET", "/metrics").body;
+    auto found = page.find('\n' + name + ' ');
+    return found == page.npos
+             ? -1
+             : std::atoi(page.c_str() + found + name.size() + 2);
   }
 
   bool answers(const std::string& target) const {
@@ -150,6 +160,43 @@ CAF_TEST(a request is held until there is a node again) {
   auto answer = held.get();
   CAF_CHECK_EQUAL(answer.status, 200);
   CAF_CHECK_EQUAL(answer.body, "1\n");
+}
+
+CAF_TEST(what a gateway holds on disk outlives it) {
+  apply("[service.counter]\nform = native\nsave = disk\nhold_time = 5m\n");
+  CAF_REQUIRE(answers("/s/counter/"));
+  CAF_CHECK_EQUAL(w1.stop(), 0);
+  CAF_CHECK_EQUAL(w2.stop(), 0);
+  constexpr auto n = 20;
+  std::vector<std::future<void>> clients;
+  for (auto i = 0; i < n; ++i)
+    clients.push_back(std::async(std::launch::async, [this, i] {
+      // Nobody answers it.
+      ask("POST", "/s/counter/add", {},
+          "Content-Length: 0\r\nIdempotency-Key: k" + std::to_string(i)
+            + "\r\n");
+    }));
+  CAF_REQUIRE(eventually(
+    [&] { return metric("coppice_forward_on_disk_requests") == n; }));
+  gateway.kill_both();
+  for (auto& x : clients)
+    x.wait();
+  gateway.start();
+  CAF_CHECK(
+    eventually([&] { return metric("coppice_forward_restored_total") == n; }));
+  w2.start();
+  CAF_CHECK(eventually(
+    [&] { return metric("coppice_forward_on_disk_requests") == 0; }));
+  CAF_CHECK_EQUAL(ask("GET", "/s/counter/").body, "20\n");
+  // Who asks again with the same id hears what became of it.
+  std::set<std::string> heard;
+  for (auto i = 0; i < n; ++i)
+    heard.insert(ask("POST", "/s/counter/add", {},
+                     "Content-Length: 0\r\nIdempotency-Key: k"
+                       + std::to_string(i) + "\r\n")
+                   .body);
+  CAF_CHECK_EQUAL(heard.size(), static_cast<size_t>(n));
+  CAF_CHECK_EQUAL(ask("GET", "/s/counter/").body, "20\n");
 }
 
 CAF_TEST(processes share the requests and a sick one gets none) {

@@ -148,6 +148,7 @@ CAF_TEST(what a manager says is published and asked on at once) {
   auto& asked = managers->at(0)->asked;
   CAF_REQUIRE_EQUAL(published.size(), 1u);
   CAF_CHECK(published[0]->find("a"));
+  CAF_CHECK(published[0]->is_complete());
   CAF_REQUIRE_EQUAL(asked.size(), 2u);
   CAF_CHECK_EQUAL(asked[0].services().known(), 0u);
   CAF_CHECK_EQUAL(asked[1].services().known(), 7u);
@@ -190,6 +191,8 @@ CAF_TEST(a gateway that starts again goes on with what it knew) {
   spawn();
   CAF_REQUIRE_EQUAL(published.size(), 1u);
   CAF_CHECK(published[0]->find("a"));
+  // There may be services that it did not know.
+  CAF_CHECK(!published[0]->is_complete());
   // It does not trust it: everything is asked for.
   CAF_CHECK_EQUAL(managers->at(0)->asked.back().services().known(), 0u);
 }

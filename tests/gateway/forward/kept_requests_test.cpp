@@ -35,8 +35,7 @@ struct record {
   /// Waits until it was asked so often.
   void await(size_t n) {
     std::unique_lock guard{mutex};
-    CAF_REQUIRE(
-      changed.wait_for(guard, 30s, [&] { return seen.size() >= n; }));
+    CAF_REQUIRE(changed.wait_for(guard, 30s, [&] { return seen.size() >= n; }));
   }
 
   size_t count() {
