@@ -69,6 +69,24 @@ CAF_TEST(the page is as Prometheus wants it) {
   CAF_CHECK(families.size() >= 12);
 }
 
+CAF_TEST(what is held for services is told of) {
+  forward::forward_counts held;
+  held.held_now = 4;
+  held.on_disk_now = 3;
+  held.restored = 2;
+  held.disk_refused = 5;
+  held.abandoned = 1;
+  auto text = api::metrics_book{}.render("n1", {}, held, {});
+  for (auto part : {"\ncoppice_forward_held_requests 4\n",
+                    "\ncoppice_forward_on_disk_requests 3\n",
+                    "\ncoppice_forward_restored_total 2\n",
+                    "\ncoppice_forward_disk_refused_total 5\n",
+                    "\ncoppice_forward_abandoned_total 1\n"}) {
+    CAF_MESSAGE(part);
+    CAF_CHECK(contains(text, part));
+  }
+}
+
 CAF_TEST(the process knows itself) {
   auto x = api::look_at_process();
   CAF_CHECK(x.resident_bytes > 1'000'000);
