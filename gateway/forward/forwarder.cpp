@@ -235,9 +235,10 @@ void forwarder::core::hold_again(const forward_call_ptr& x) {
   service->held.put_back(x->number, x->bytes(), *x->held_until);
   service->calls.emplace(x->number, x);
   x->unmark();
-  if (service->route->held_on_disk)
-    x->keep();
   pump(*service);
+  // Only what has to wait is worth a write.
+  if (service->route->held_on_disk && holds(*x))
+    x->keep();
   if (draining && x->is_kept() && holds(*x))
     x->park();
   hasten();
