@@ -147,6 +147,8 @@ struct directory_state {
 
   proto::Reply tokens() const;
 
+  proto::Reply regenerations(const proto::RegenerationsRequest& x) const;
+
   void change_token(const lead_info& to, const proto::TokenRequest& x,
                     reply_handler f);
 

@@ -88,6 +88,9 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
     case proto::Request::kService:
     case proto::Request::kTokens:
     case proto::Request::kToken:
+    case proto::Request::kRegenerate:
+    case proto::Request::kRegenerations:
+    case proto::Request::kVitals:
       return ask(cluster_group, std::move(x), f);
     case proto::Request::kJournal:
       return ask(shard_group(x.journal().shard()), std::move(x), f);

@@ -130,6 +130,8 @@ void group_state::begin_to_lead() {
                                  replicator, api_actor{contacts.directory});
     if (contacts.monitor)
       self->send(contacts.monitor, caf::actor_cast<node_listener>(lead.placer));
+    lead.regenerator = self->spawn<caf::linked>(regenerator, options.regenerate,
+                                                store, replicator);
     return;
   }
   lead.tracker
@@ -163,6 +165,7 @@ void group_state::cease_to_lead() {
   lead.centre = nullptr;
   lead.journals = nullptr;
   lead.placer = nullptr;
+  lead.regenerator = nullptr;
   // They are told that what is under way failed, and pass that on.
   retired.emplace(++retirements, std::move(former));
   self->delayed_send(self, options.grace, atom::retire::value, retirements);
@@ -181,7 +184,8 @@ void group_state::on_exit(const caf::exit_msg& x) {
     = [&](auto& child) { return child && x.source == child.address(); };
   auto is_child = came_from(lead.tracker) || came_from(lead.scheduler)
                   || came_from(lead.centre) || came_from(lead.journals)
-                  || came_from(lead.placer) || came_from(lead.desk);
+                  || came_from(lead.placer) || came_from(lead.desk)
+                  || came_from(lead.regenerator);
   if (!replicator || x.source == replicator.address()
       || (is_child && !stopping)) {
     self->quit(x.reason); // Takes all others along.
@@ -236,6 +240,7 @@ void group_state::stop(const lead_info& x, const caf::error& why) {
   end(x.centre);
   end(x.journals);
   end(x.placer);
+  end(x.regenerator);
 }
 
 // -- group --------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "actors/job_scheduler.hpp"
 #include "actors/local_messages.hpp"
 #include "actors/peer_links.hpp"
+#include "actors/regenerator.hpp"
 #include "actors/service_placer.hpp"
 #include "actors/service_store.hpp"
 #include "actors/state_replicator.hpp"
@@ -41,6 +42,7 @@ struct group_options {
   task_tracker_options follow;
   information_centre_options observe;
   service_placer_options place;
+  regenerator_options regenerate;
   /// How long the children of a former leader live on: to answer those that
   /// they have heard.
   std::chrono::milliseconds grace{200};

@@ -171,7 +171,7 @@ void job_scheduler_state::on_nodes(const node_news& x) {
       down[row.start.node] = row.start.incarnation;
     else
       down.erase(row.start.node);
-    if (row.hold)
+    if (task_hold(row))
       drained.insert(row.start.node);
     else
       drained.erase(row.start.node);

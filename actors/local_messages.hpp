@@ -83,6 +83,7 @@ using reopen = caf::atom_constant<caf::atom("reopen")>;
 using slots = caf::atom_constant<caf::atom("slots")>;
 using reachable = caf::atom_constant<caf::atom("reachable")>;
 using dial = caf::atom_constant<caf::atom("dial")>;
+using regenerate = caf::atom_constant<caf::atom("regenerate")>;
 using transfer = caf::atom_constant<caf::atom("transfer")>;
 using retire = caf::atom_constant<caf::atom("retire")>;
 using found = caf::atom_constant<caf::atom("found")>;
@@ -255,6 +256,13 @@ using service_placer_actor = caf::typed_actor<
   caf::replies_to<proto::Request>::with<proto::Reply>,
   caf::reacts_to<node_news>>;
 
+/// The REGENERATOR: what is cut back, and when, in the leader of the cluster
+/// group.
+using regenerator_actor = caf::typed_actor<
+  // What nodes say of themselves; and what people ask for, which is durable
+  // once answered.
+  caf::replies_to<proto::Request>::with<proto::Reply>>;
+
 /// From GROUP to the DIRECTORY: who answers for the group. While this manager
 /// does not lead only the replicator is valid, if that.
 struct lead_info {
@@ -277,6 +285,8 @@ struct lead_info {
   service_store_actor journals{};
   /// Only of the cluster group.
   service_placer_actor placer{};
+  /// Only of the cluster group.
+  regenerator_actor regenerator{};
 };
 
 /// From PEER_LINKS to the DIRECTORY: the other manager that leads a group.

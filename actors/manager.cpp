@@ -174,6 +174,38 @@ void manager_state::balance(const std::vector<uint64_t>& reachable) {
   self->send(part.handle, atom::transfer::value, move->to);
 }
 
+caf::result<uint32_t> manager_state::on_hand_over() {
+  if (!contacts.links || stopping)
+    return uint32_t{0};
+  auto promise = self->make_response_promise<uint32_t>();
+  self->request(contacts.links, options.balance, atom::reachable::value)
+    .then(
+      [this, promise](const reachable_members& x) mutable {
+        promise.deliver(hand_over(x.ids));
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+  return promise;
+}
+
+uint32_t manager_state::hand_over(const std::vector<uint64_t>& reachable) {
+  uint32_t out = 0;
+  for (auto& [group, part] : parts) {
+    if (!part.lead.ready || !part.handle)
+      continue;
+    std::vector<uint64_t> heirs;
+    for (auto member : part.members)
+      if (member != options.member && contains(reachable, member))
+        heirs.push_back(member);
+    if (heirs.empty())
+      continue;
+    ++out;
+    // One that does not vote, or lags, does not take it: the next one may.
+    self->send(part.handle, atom::transfer::value,
+               heirs[handed_over++ % heirs.size()]);
+  }
+  return out;
+}
+
 void manager_state::on_exit(const caf::exit_msg& x) {
   if (std::exchange(stopping, true))
     return;
@@ -215,6 +247,7 @@ manager(manager_impl::stateful_pointer<manager_state> self,
   return {
     [self](const group_lead& x) { self->state.on_lead(x); },
     [self](const group_roster& x) { self->state.on_roster(x); },
+    [self](atom::transfer) { return self->state.on_hand_over(); },
     [self](atom::tick) { self->state.on_tick(); },
   };
 }

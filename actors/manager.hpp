@@ -21,7 +21,10 @@
 namespace coppice {
 
 /// MANAGER: a manager's part in all groups.
-using manager_actor = group_observer;
+using manager_actor = group_observer::extend<
+  // Hands over the lead of each group that another reachable manager may lead;
+  // answers how many those were.
+  caf::replies_to<atom::transfer>::with<uint32_t>>;
 
 /// MANAGER with its timer.
 using manager_impl = manager_actor::extend<caf::reacts_to<atom::tick>>;
@@ -80,6 +83,8 @@ struct manager_state {
 
   void on_tick();
 
+  caf::result<uint32_t> on_hand_over();
+
   void on_exit(const caf::exit_msg& x);
 
   void on_down(const caf::down_msg& x);
@@ -95,6 +100,9 @@ struct manager_state {
   void start_shards(const std::vector<proto::ShardRow>& xs);
 
   void balance(const std::vector<uint64_t>& reachable);
+
+  /// @returns how many leads others could have.
+  uint32_t hand_over(const std::vector<uint64_t>& reachable);
 
   // -- member variables -------------------------------------------------------
 
@@ -112,6 +120,9 @@ struct manager_state {
   std::map<std::string, member_of> parts; ///< By group.
 
   cluster_facts facts;
+
+  /// Counts what was handed over, so that another one is asked each time.
+  size_t handed_over = 0;
 
   bool stopping = false;
 

@@ -12,6 +12,7 @@
 #include "actors/net/node_prober.hpp"
 #include "actors/node_watchdog.hpp"
 #include "actors/peer_links.hpp"
+#include "actors/regeneration_agent.hpp"
 #include "actors/services/counter.hpp"
 #include "actors/state_monitor.hpp"
 #include "actors/worker.hpp"
@@ -21,6 +22,7 @@
 #include "runtime/boot_time.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
+#include "runtime/supervise/restart_backoff.hpp"
 #include "storage/consensus/membership.hpp"
 
 #include <caf/actor_system.hpp>
@@ -101,7 +103,7 @@ public:
         return code;
     auto port = publish();
     if (!port)
-      return exit_code::unusable;
+      return node_exit::usage;
     listening_ = {config_.node.listen.host, *port};
     auto managers = find_managers();
     self_->send(monitor_, node_place{card(), managers});
@@ -111,6 +113,7 @@ public:
       return code;
     if (config_.node.roles.worker)
       start_worker(managers);
+    start_agent();
     log::info("node {} (incarnation {}) serves on {}", config_.node.id,
               start_.incarnation, to_string(listening_));
     if (start_.ready)
@@ -133,6 +136,7 @@ public:
     // What takes requests from clients first, then what serves those requests.
     for (; !parts_.empty(); parts_.pop_back())
       parts_.back()->stop();
+    down(agent_);
     down(host_);
     down(worker_);
     down(cluster_);
@@ -157,7 +161,7 @@ private:
   void on_end(const caf::error& why) {
     if (stopping_)
       return;
-    failure_ = exit_code::gave_up;
+    failure_ = node_exit::gave_up;
     log::error("a part of the node ended: {}",
                why ? sys_.render(why) : "without a reason");
     ::kill(::getpid(), SIGTERM);
@@ -167,8 +171,8 @@ private:
     auto cannot = [&](const error& why) {
       log::error("node {} cannot open its state: {}", config_.node.id,
                  to_string(why));
-      return why.code == ec::corrupt_store ? exit_code::unusable
-                                           : exit_code::gave_up;
+      return why.code == ec::corrupt_store ? node_exit::usage
+                                           : node_exit::gave_up;
     };
     auto member = member_number(config_.data.dir, manager_tag(config_.node.id));
     if (!member)
@@ -198,6 +202,12 @@ private:
     x.place.hosts = host_limits(config_.lease.duration);
     x.place.configured = config_.services;
     x.follow.stop_grace = config_.task.term_grace + std::chrono::seconds{5};
+    auto& own = config_.regeneration;
+    x.regenerate.by_itself = own.automatic;
+    x.regenerate.policy.max_parallel = own.max_parallel;
+    x.regenerate.policy.capacity_floor = own.capacity_floor / 100.0;
+    x.regenerate.policy.cooldown = own.cooldown;
+    x.regenerate.drain = own.drain;
     x.follow.history.keep = config_.ended_kept();
     x.accept.max_payload_bytes = config_.task.max_payload_bytes;
     auto& bad = x.accept.bad_nodes;
@@ -290,7 +300,7 @@ private:
     options.start = {config_.node.id, start_.incarnation};
     options.limits.limit = config_.keepalive.limit;
     options.over = [this] {
-      failure_ = exit_code::gave_up;
+      failure_ = node_exit::gave_up;
       ::kill(::getpid(), SIGTERM);
     };
     auto dir = config_.data.dir / "view";
@@ -400,7 +410,7 @@ private:
       auto part = make(here);
       if (!part) {
         log::error("{}", part.error().message);
-        return exit_code::unusable;
+        return node_exit::usage;
       }
       parts_.push_back(std::move(part.value()));
     }
@@ -408,6 +418,7 @@ private:
   }
 
   void start_worker(const manager_contacts& managers) {
+    slots_ = std::make_shared<slot_pool>(config_.worker.slots);
     executor_options options;
     options.node = config_.node.id;
     options.incarnation = start_.incarnation;
@@ -418,12 +429,29 @@ private:
     options.keepalive = config_.keepalive.interval;
     options.term_grace = config_.task.term_grace;
     options.logs = {config_.worker.logs_keep, config_.worker.logs_max_bytes};
+    options.pool = slots_;
     options.kinds = std::move(code_.kinds);
     options.kinds.push_back(checksum_kind());
     if (launcher_)
       options.starters.emplace("exec", exec_starter(sys_, commands()));
     worker_ = sys_.spawn(worker_node, std::move(options), managers);
     watch(worker_);
+  }
+
+  /// Starts what has this node cut back, and grow again.
+  void start_agent() {
+    regeneration_agent_options options;
+    options.start = {config_.node.id, start_.incarnation};
+    options.cluster = caf::actor_cast<cluster_link_actor>(cluster_);
+    options.manager = manager_;
+    options.slots = slots_;
+    options.restart = [this] {
+      failure_ = node_exit::regenerate;
+      ::kill(::getpid(), SIGTERM);
+    };
+    agent_ = sys_.spawn(regeneration_agent, std::move(options));
+    watch(agent_);
+    self_->send(monitor_, caf::actor_cast<node_listener>(agent_));
   }
 
   exec_settings commands() const {
@@ -454,6 +482,9 @@ private:
   cluster_link_impl cluster_;
   std::shared_ptr<local_services> services_;
   service_host_impl host_;
+  /// Those of the worker; null if there is none.
+  std::shared_ptr<slot_pool> slots_;
+  regeneration_agent_actor agent_;
   std::vector<std::unique_ptr<node_part>> parts_;
 };
 
@@ -483,9 +514,9 @@ int run_node(const node_config& config, node_start start, node_code code) {
     await_signal(signals);
     end = parts.failure();
   }
-  if (*end == exit_code::gave_up)
+  if (*end == node_exit::gave_up)
     std::_Exit(*end); // What is durable is durable; the rest is in doubt.
-  watchdog limit{config.keeper.stop_timeout, exit_code::gave_up};
+  watchdog limit{config.keeper.stop_timeout, node_exit::gave_up};
   log::info("node {} stops", config.node.id);
   parts.stop();
   log::info("node {} has stopped", config.node.id);

@@ -62,21 +62,10 @@ struct node_start {
   std::vector<node_part_maker> parts{};
 };
 
-/// How a node process ends, as its keeper understands it.
-namespace exit_code {
-
-inline constexpr int stopped = 0;
-/// The configuration cannot work: starting again would not help.
-inline constexpr int unusable = 2;
-/// A part of the node gave up: start again, with a pause.
-inline constexpr int gave_up = 70;
-
-} // namespace exit_code
-
-/// Runs a node in this process until SIGTERM, or until a part of it gives up.
-/// Then the process ends with an `exit_code`.
+/// Runs a node in this process until SIGTERM, until it is cut back, or until a
+/// part of it gives up. Then the process ends with a code of `node_exit`.
 /// @param config As `load` checked it.
-/// @returns An `exit_code` if the node could not be started.
+/// @returns A code of `node_exit` if the node could not be started.
 int run_node(const node_config& config, node_start start, node_code code);
 
 } // namespace coppice

@@ -72,7 +72,8 @@ void worker_node_state::on_down(const caf::down_msg& x) {
 worker_node_actor::behavior_type
 worker_node(worker_node_actor::stateful_pointer<worker_node_state> self,
             executor_options options, manager_contacts managers) {
-  options.pool = std::make_shared<slot_pool>(options.slots);
+  if (!options.pool)
+    options.pool = std::make_shared<slot_pool>(options.slots);
   self->state.options = std::move(options);
   self->state.managers = std::move(managers);
   self->set_exit_handler([self](caf::exit_msg& x) { self->state.on_exit(x); });

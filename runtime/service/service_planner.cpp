@@ -242,7 +242,9 @@ void service_planner::ask_to_leave(look& x) {
       // Where nobody else can have it, it stays until its node stops.
       auto is_drained = hosts.is_drained(place.node()) && is_free(place);
       auto is_ready = place.status() == proto::SERVICE_READY;
-      if ((!is_old && !is_drained) || (is_ready && unavailable > 0))
+      auto may_stay = !is_old && !is_drained;
+      if (!hosts.is_closing(place.node())
+          && (may_stay || (is_ready && unavailable > 0)))
         continue;
       unavailable += is_ready ? 1 : 0;
     }
