@@ -4,6 +4,7 @@
 #include "actors/job_scheduler.hpp"
 
 #include "actors/replies.hpp"
+#include "runtime/health/node_rules.hpp"
 #include "runtime/log.hpp"
 #include "runtime/task/explain.hpp"
 #include "runtime/task/spec_check.hpp"

@@ -62,7 +62,7 @@ exit_code await_end(context& ctx, std::set<uint64_t> numbers) {
       ctx.out << render_regeneration(x, now_ms());
       ctx.out.flush();
       if (x.outcome() != proto::REGENERATED)
-        code = exit_code::refused;
+        code = exit_code::work_failed;
     }
     if (!numbers.empty())
       std::this_thread::sleep_for(look_pause);

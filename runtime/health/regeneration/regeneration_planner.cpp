@@ -49,7 +49,7 @@ std::optional<proto::NodeCard> card_of(const std::string& node,
 }
 
 result<> keeps_quorum(const regeneration_scene& scene) {
-  auto managers = count(scene, [](auto& x) { return x.manager(); });
+  auto managers = count(scene, [](const auto& x) { return x.manager(); });
   // With two or less there is none to spare: it is as short without it as after
   // any restart.
   if (managers.all <= 2 || managers.healthy > managers.all / 2 + 1)
@@ -62,7 +62,7 @@ result<> keeps_quorum(const regeneration_scene& scene) {
 
 result<> keeps_capacity(const regeneration_scene& scene,
                         const regeneration_policy& policy) {
-  auto workers = count(scene, [](auto& x) { return x.worker(); });
+  auto workers = count(scene, [](const auto& x) { return x.worker(); });
   auto floor = static_cast<size_t>(
     std::ceil(policy.capacity_floor * static_cast<double>(workers.all)));
   if (workers.all <= 1 || workers.healthy > floor)
