@@ -6,6 +6,7 @@
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 #include "storage/consensus/lead_balance.hpp"
+#include "storage/consensus/membership.hpp"
 #include "storage/task_tables.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -147,6 +148,17 @@ void manager_state::on_tick() {
           [](const caf::error&) { /* The next tick asks again. */ });
 }
 
+std::vector<uint64_t>
+manager_state::heirs(const member_of& part,
+                     const std::vector<uint64_t>& reachable) const {
+  std::vector<uint64_t> out;
+  for (auto member : part.members)
+    if (member != options.member && contains(reachable, member)
+        && closing.count(tag_of(member)) == 0)
+      out.push_back(member);
+  return out;
+}
+
 void manager_state::balance(const std::vector<uint64_t>& reachable) {
   lead_facts known;
   known.self = options.member;
@@ -157,11 +169,7 @@ void manager_state::balance(const std::vector<uint64_t>& reachable) {
     ++known.leads[part.lead.leader];
     if (!part.since || now < *part.since + options.settled)
       continue;
-    led_group led{group, {}};
-    for (auto member : part.members)
-      if (member != options.member && contains(reachable, member))
-        led.heirs.push_back(member);
-    known.movable.push_back(std::move(led));
+    known.movable.push_back({group, heirs(part, reachable)});
   }
   auto move = next_lead_move(known);
   if (!move)
@@ -192,18 +200,30 @@ uint32_t manager_state::hand_over(const std::vector<uint64_t>& reachable) {
   for (auto& [group, part] : parts) {
     if (!part.lead.ready || !part.handle)
       continue;
-    std::vector<uint64_t> heirs;
-    for (auto member : part.members)
-      if (member != options.member && contains(reachable, member))
-        heirs.push_back(member);
-    if (heirs.empty())
+    auto others = heirs(part, reachable);
+    if (others.empty())
       continue;
     ++out;
+    auto now = self->clock().now();
+    if (part.handed && now < *part.handed + options.balance)
+      continue; // It takes an election.
+    part.handed = now;
+    log::info("{} hands the lead of {} over, to be cut back", name, group);
     // One that does not vote, or lags, does not take it: the next one may.
     self->send(part.handle, atom::transfer::value,
-               heirs[handed_over++ % heirs.size()]);
+               others[handed_over++ % others.size()]);
   }
   return out;
+}
+
+void manager_state::on_nodes(const node_news& x) {
+  for (auto& row : *x.rows) {
+    auto tag = manager_tag(row.start.node);
+    if (row.regeneration && row.regeneration->phase < proto::RESTORE)
+      closing.insert(tag);
+    else
+      closing.erase(tag);
+  }
 }
 
 void manager_state::on_exit(const caf::exit_msg& x) {
@@ -248,6 +268,7 @@ manager(manager_impl::stateful_pointer<manager_state> self,
     [self](const group_lead& x) { self->state.on_lead(x); },
     [self](const group_roster& x) { self->state.on_roster(x); },
     [self](atom::transfer) { return self->state.on_hand_over(); },
+    [self](const node_news& x) { self->state.on_nodes(x); },
     [self](atom::tick) { self->state.on_tick(); },
   };
 }

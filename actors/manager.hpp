@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,9 @@ namespace coppice {
 using manager_actor = group_observer::extend<
   // Hands over the lead of each group that another reachable manager may lead;
   // answers how many those were.
-  caf::replies_to<atom::transfer>::with<uint32_t>>;
+  caf::replies_to<atom::transfer>::with<uint32_t>,
+  // Who is about to be cut back is handed no lead.
+  caf::reacts_to<node_news>>;
 
 /// MANAGER with its timer.
 using manager_impl = manager_actor::extend<caf::reacts_to<atom::tick>>;
@@ -65,6 +68,8 @@ struct manager_state {
     lead_change lead;
     /// Since when this manager leads.
     std::optional<caf::actor_clock::time_point> since;
+    /// When it was handed over last.
+    std::optional<caf::actor_clock::time_point> handed;
   };
 
   // -- constructors, destructors, and assignment operators --------------------
@@ -85,6 +90,8 @@ struct manager_state {
 
   caf::result<uint32_t> on_hand_over();
 
+  void on_nodes(const node_news& x);
+
   void on_exit(const caf::exit_msg& x);
 
   void on_down(const caf::down_msg& x);
@@ -98,6 +105,10 @@ struct manager_state {
 
   /// Begins the shards that are not there yet.
   void start_shards(const std::vector<proto::ShardRow>& xs);
+
+  /// Returns who may lead a group instead of this manager.
+  std::vector<uint64_t> heirs(const member_of& part,
+                              const std::vector<uint64_t>& reachable) const;
 
   void balance(const std::vector<uint64_t>& reachable);
 
@@ -120,6 +131,9 @@ struct manager_state {
   std::map<std::string, member_of> parts; ///< By group.
 
   cluster_facts facts;
+
+  /// Tags of managers that are about to be cut back, see `tag_of`.
+  std::set<uint32_t> closing;
 
   /// Counts what was handed over, so that another one is asked each time.
   size_t handed_over = 0;

@@ -452,6 +452,8 @@ private:
     agent_ = sys_.spawn(regeneration_agent, std::move(options));
     watch(agent_);
     self_->send(monitor_, caf::actor_cast<node_listener>(agent_));
+    if (manager_)
+      self_->send(monitor_, caf::actor_cast<node_listener>(manager_));
   }
 
   exec_settings commands() const {

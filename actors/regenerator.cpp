@@ -8,6 +8,8 @@
 #include "runtime/health/node_rules.hpp"
 #include "runtime/health/regeneration/regeneration_rules.hpp"
 #include "runtime/log.hpp"
+#include "runtime/service/service_rules.hpp"
+#include "runtime/task/label_rules.hpp"
 #include "storage/node_list_rows.hpp"
 #include "storage/regeneration_tables.hpp"
 #include "storage/service_tables.hpp"
@@ -84,6 +86,16 @@ target_name parse_target(std::string_view x) {
     out.may_be_node = false;
   }
   return out;
+}
+
+/// Returns whether a node could have a service, by its role and its labels.
+bool could_have(const proto::NodeCard& card, const proto::ServiceRow& row) {
+  std::vector<label_rule> rules;
+  for (auto& text : row.spec().labels())
+    if (auto rule = parse_label_rule(text))
+      rules.push_back(std::move(rule.value()));
+  return card.worker() && !row.removed()
+         && labels_match(rules, {card.labels().begin(), card.labels().end()});
 }
 
 bool is_over(const proto::ServicePlace& x) {
@@ -211,16 +223,23 @@ regenerator_state::facts_of(const proto::RegenerationRow& row,
       = out.others_serve
         || (x.start.node != row.node() && x.state == node_state::healthy
             && !keeps_services_away(x) && decode_card(x.card).worker());
-  for (auto& service : now.services)
+  proto::NodeCard card;
+  if (out.node)
+    card = decode_card(out.node->card);
+  for (auto& service : now.services) {
+    uint32_t placed = 0;
     for (auto& place : service.places()) {
-      auto here = place.node() == row.node() && !is_over(place);
-      out.services_here += here ? 1 : 0;
+      placed += place.node().empty() ? 0 : 1;
+      if (place.node() != row.node() || is_over(place))
+        continue;
+      ++out.services_here;
       out.services_begin
-        = out.services_begin
-          || (!service.removed()
-              && (place.node().empty()
-                  || (here && place.status() != proto::SERVICE_READY)));
+        = out.services_begin || place.status() != proto::SERVICE_READY;
     }
+    out.services_begin
+      = out.services_begin
+        || (placed < instances_of(service.spec()) && could_have(card, service));
+  }
   return out;
 }
 

@@ -288,8 +288,8 @@ CAF_TEST(managers hand over and never fall below a quorum) {
     CAF_REQUIRE(eventually([&] { return votes(*c, name); }));
   auto& leader = cluster.leader("cluster");
   auto other = cluster.other_than(leader).address();
-  auto said = run_coppice(
-    {"regenerate", leader.name(), "--wait", "--connect", other});
+  auto said
+    = run_coppice({"regenerate", leader.name(), "--wait", "--connect", other});
   CAF_MESSAGE(said.out << said.err);
   CAF_CHECK_EQUAL(said.code, 0);
   CAF_CHECK(cluster.leader("cluster").name() != leader.name());
@@ -298,8 +298,8 @@ CAF_TEST(managers hand over and never fall below a quorum) {
   auto& well
     = cluster.nodes[0].get() == &third ? *cluster.nodes[1] : *cluster.nodes[0];
   CAF_CHECK(eventually([&] {
-    auto x = run_coppice(
-      {"regenerate", leader.name(), "--connect", well.address()});
+    auto x
+      = run_coppice({"regenerate", leader.name(), "--connect", well.address()});
     return x.code != 0 && contains(x.err, "quorum");
   }));
 }

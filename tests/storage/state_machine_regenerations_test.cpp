@@ -38,10 +38,9 @@ struct fixture {
     return m.run(x).regeneration();
   }
 
-  proto::RegenerationOutcome
-  go(uint64_t number, proto::RegenerationPhase from,
-     proto::RegenerationPhase to,
-     proto::RegenerationEnd end = proto::UNDER_WAY) {
+  proto::RegenerationOutcome go(uint64_t number, proto::RegenerationPhase from,
+                                proto::RegenerationPhase to,
+                                proto::RegenerationEnd end = proto::UNDER_WAY) {
     proto::Command x;
     auto& step = *x.mutable_regeneration()->mutable_step();
     step.set_number(number);
@@ -76,9 +75,8 @@ struct fixture {
   }
 
   node_entry node(const std::string& name) {
-    return *m.read([&](const table_view& view) {
-      return get_list_row(view, name);
-    });
+    return *m.read(
+      [&](const table_view& view) { return get_list_row(view, name); });
   }
 
   std::vector<proto::RegenerationRow> all() {
@@ -174,8 +172,8 @@ CAF_TEST(an instance of a service is asked to leave and its node is not held) {
   auto said = m.run(x).regeneration();
   CAF_CHECK(!said.has_error());
   CAF_CHECK_EQUAL(said.row().epoch(), epoch);
-  auto service = m.read(
-    [](const table_view& view) { return *get_service(view, "web"); });
+  auto service
+    = m.read([](const table_view& view) { return *get_service(view, "web"); });
   CAF_CHECK_EQUAL(service.places(0).revision(), 0u);
   CAF_CHECK(!node("n1").regeneration);
   CAF_CHECK(m.run(x).regeneration().has_error());
@@ -191,8 +189,8 @@ CAF_TEST(an instance of a node that is regenerated is left alone) {
   row.set_node("n1");
   row.set_service("web");
   CAF_CHECK(m.run(x).regeneration().has_error());
-  auto service = m.read(
-    [](const table_view& view) { return *get_service(view, "web"); });
+  auto service
+    = m.read([](const table_view& view) { return *get_service(view, "web"); });
   CAF_CHECK(service.places(0).revision() != 0);
 }
 

@@ -52,10 +52,9 @@ struct fixture {
     *x.add_vitals() = worn();
   }
 
-  proto::RegenerationRow& remember(const std::string& node,
-                                   const std::string& service,
-                                   proto::RegenerationEnd outcome,
-                                   int64_t ended_ms) {
+  proto::RegenerationRow&
+  remember(const std::string& node, const std::string& service,
+           proto::RegenerationEnd outcome, int64_t ended_ms) {
     auto& x = all.emplace_back();
     x.set_number(all.size());
     x.set_node(node);

@@ -41,8 +41,8 @@ struct fixture {
     facts.said = &said;
   }
 
-  std::optional<proto::RegenerationStep>
-  look(std::chrono::milliseconds after = {}) const {
+  std::optional<proto::RegenerationStep> look(std::chrono::milliseconds after
+                                              = {}) const {
     return next_step(row, facts, limits, began + after.count());
   }
 
@@ -245,7 +245,8 @@ CAF_TEST(an instance that was worn is measured again) {
   CAF_CHECK_EQUAL(end(limits.verify), proto::REGENERATED);
 }
 
-CAF_TEST(an instance that does not come back is lost and a removed one is not) {
+CAF_TEST(an instance that does not come back is lost
+         and a removed one is not ) {
   row.set_service("web");
   row.set_epoch(7);
   enter(proto::RESTART);
