@@ -9,6 +9,7 @@
 #include "runtime/health/regeneration/regeneration_rules.hpp"
 #include "runtime/log.hpp"
 #include "runtime/service/service_rules.hpp"
+#include "runtime/spelling.hpp"
 #include "runtime/task/label_rules.hpp"
 #include "storage/node_list_rows.hpp"
 #include "storage/regeneration_tables.hpp"
