@@ -130,8 +130,9 @@ void group_state::begin_to_lead() {
                                  replicator, api_actor{contacts.directory});
     if (contacts.monitor)
       self->send(contacts.monitor, caf::actor_cast<node_listener>(lead.placer));
-    lead.regenerator = self->spawn<caf::linked>(regenerator, options.regenerate,
-                                                store, replicator);
+    lead.regenerator
+      = self->spawn<caf::linked>(regenerator, options.regenerate, store,
+                                 caf::actor_cast<proposer_actor>(lead.centre));
     return;
   }
   lead.tracker

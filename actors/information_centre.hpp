@@ -123,6 +123,8 @@ struct information_centre_state {
 
   caf::result<proto::Reply> on_request(const proto::Request& x);
 
+  caf::result<proto::Outcome> on_command(proto::Command& x);
+
   void on_probe(const node_probe& x);
 
   void on_dial(const worker_key& x, uint64_t number);
@@ -152,6 +154,9 @@ struct information_centre_state {
                        const proto::NodeCard& card) const;
 
   void subscribe(const worker_key& start, const state_monitor_actor& who);
+
+  /// Takes over a row that has changed, and has it told.
+  void take(const proto::NodeListRow& x);
 
   /// Proposes a change of the list, takes it over and tells it; calls *f* with
   /// the error, if there is one.

@@ -234,7 +234,14 @@ using local_information_centre_actor = information_centre_actor::extend<
   caf::replies_to<proto::Registration,
                   state_monitor_actor>::with<proto::RegistrationReply>,
   // Lists the nodes.
-  caf::replies_to<proto::Request>::with<proto::Reply>>;
+  caf::replies_to<proto::Request>::with<proto::Reply>,
+  // Proposes a regeneration, or its next step. Nobody else proposes what
+  // changes the list of nodes: so it is told in its order.
+  caf::replies_to<proto::Command>::with<proto::Outcome>>;
+
+/// Who proposes commands.
+using proposer_actor
+  = caf::typed_actor<caf::replies_to<proto::Command>::with<proto::Outcome>>;
 
 /// The STATE_MONITOR, as the other actors of its node see it.
 using local_state_monitor_actor = state_monitor_actor::extend<

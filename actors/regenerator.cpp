@@ -110,10 +110,10 @@ bool is_over(const proto::ServicePlace& x) {
 
 void regenerator_state::init(regenerator_options xs,
                              std::shared_ptr<const tables> db,
-                             state_replicator_actor log) {
+                             proposer_actor to) {
   options = xs;
   store = std::move(db);
-  replicator = std::move(log);
+  proposer = std::move(to);
   self->delayed_send(self, options.tick, atom::tick::value);
 }
 
@@ -365,7 +365,7 @@ void regenerator_state::propose(proto::RegenerationCommand x,
   proto::Command command;
   *command.mutable_regeneration() = std::move(x);
   proposing = true;
-  self->request(replicator, caf::infinite, std::move(command))
+  self->request(proposer, caf::infinite, std::move(command))
     .then(
       [this, f](const proto::Outcome& outcome) {
         proposing = false;
@@ -398,8 +398,8 @@ void regenerator_state::propose(proto::RegenerationCommand x,
 regenerator_impl::behavior_type
 regenerator(regenerator_impl::stateful_pointer<regenerator_state> self,
             regenerator_options options, std::shared_ptr<const tables> store,
-            state_replicator_actor replicator) {
-  self->state.init(options, std::move(store), std::move(replicator));
+            proposer_actor proposer) {
+  self->state.init(options, std::move(store), std::move(proposer));
   self->set_exit_handler([self](caf::exit_msg& x) {
     self->state.on_exit();
     self->quit(x.reason);

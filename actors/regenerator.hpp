@@ -71,7 +71,7 @@ struct regenerator_state {
   // -- initialization ---------------------------------------------------------
 
   void init(regenerator_options xs, std::shared_ptr<const tables> db,
-            state_replicator_actor log);
+            proposer_actor to);
 
   // -- handlers ---------------------------------------------------------------
 
@@ -126,7 +126,7 @@ struct regenerator_state {
 
   std::shared_ptr<const tables> store;
 
-  state_replicator_actor replicator;
+  proposer_actor proposer;
 
   /// By node.
   std::map<std::string, proto::VitalsRequest> said;
@@ -144,11 +144,11 @@ struct regenerator_state {
 /// group.
 /// @param self The actor itself.
 /// @param options Limits.
-/// @param store The tables that *replicator* writes.
-/// @param replicator Where steps are proposed.
+/// @param store The tables of the cluster group.
+/// @param proposer Where steps are proposed.
 regenerator_impl::behavior_type
 regenerator(regenerator_impl::stateful_pointer<regenerator_state> self,
             regenerator_options options, std::shared_ptr<const tables> store,
-            state_replicator_actor replicator);
+            proposer_actor proposer);
 
 } // namespace coppice

@@ -51,8 +51,7 @@ public:
   void add(seconds at, std::span<const vital_measure> xs);
 
   /// Appends what was measured last, and what of it is worn.
-  void
-  describe(google::protobuf::RepeatedPtrField<proto::Vital>& out) const;
+  void describe(google::protobuf::RepeatedPtrField<proto::Vital>& out) const;
 
 private:
   struct series {
