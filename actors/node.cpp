@@ -10,6 +10,7 @@
 #include "actors/manager.hpp"
 #include "actors/net/middleman.hpp"
 #include "actors/net/node_prober.hpp"
+#include "actors/node_vitals.hpp"
 #include "actors/node_watchdog.hpp"
 #include "actors/peer_links.hpp"
 #include "actors/regeneration_agent.hpp"
@@ -445,6 +446,13 @@ private:
     options.cluster = caf::actor_cast<cluster_link_actor>(cluster_);
     options.manager = manager_;
     options.slots = slots_;
+    ageing_limits ageing;
+    ageing.growth.warm_up = config_.ageing.warm_up;
+    ageing.growth.bucket = config_.ageing.resolution;
+    auto vitals = std::make_shared<node_vitals>(
+      ageing, config_.ageing.memory_limit, services_);
+    options.measure = [vitals](auto& x) { vitals->measure(x); };
+    options.calm = std::min(options.calm, config_.ageing.resolution / 4);
     options.restart = [this] {
       failure_ = node_exit::regenerate;
       ::kill(::getpid(), SIGTERM);

@@ -15,9 +15,8 @@ namespace coppice {
 
 namespace {
 
-std::vector<vital_measure> vitals_of(const process_sizes& x,
-                                     uint64_t most_memory,
-                                     uint64_t most_files) {
+std::vector<vital_measure>
+vitals_of(const process_sizes& x, uint64_t most_memory, uint64_t most_files) {
   auto number = [](uint64_t y) { return static_cast<double>(y); };
   return {
     {"memory", "B", number(x.resident_bytes), number(most_memory), 0},

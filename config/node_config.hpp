@@ -153,6 +153,15 @@ struct node_config {
     ms drain{60'000};
   };
 
+  struct ageing_section {
+    /// Nothing is concluded from what is measured before.
+    ms warm_up{600'000};
+    /// The shortest span that is looked at as one.
+    ms resolution{60'000};
+    /// How much memory a node may have; 0: that of the machine.
+    uint64_t memory_limit = 0;
+  };
+
   struct raft_section {
     /// How long a manager waits for its leader before it stands for election.
     ms election_timeout{500};
@@ -246,6 +255,7 @@ struct node_config {
   keepalive_section keepalive;
   quarantine_section quarantine;
   regeneration_section regeneration;
+  ageing_section ageing;
   raft_section raft;
   cluster_section cluster;
   worker_section worker;

@@ -220,6 +220,25 @@ void add_regeneration(std::vector<option>& xs) {
     {0ms, 24h * 30}, [](auto& x) -> auto& { return x.regeneration.drain; }));
 }
 
+void add_ageing(std::vector<option>& xs) {
+  xs.push_back(duration(
+    {"ageing.warm_up",
+     "A process that grows wears out only if it still does so after this time"
+     " from its start: caches fill first."},
+    {1s, 24h * 30}, [](auto& x) -> auto& { return x.ageing.warm_up; }));
+  xs.push_back(duration(
+    {"ageing.resolution",
+     "Growth is looked for in the lowest values of spans of this length and of"
+     " longer ones, so it takes 18 of them at least to be found."},
+    {100ms, 1h}, [](auto& x) -> auto& { return x.ageing.resolution; }));
+  xs.push_back(size(
+    {"ageing.memory_limit",
+     "How much memory the node may have: it is regenerated when that is"
+     " reached, or when it grows and will be. 0: that of the machine, or of its"
+     " control group. Processes of services have a limit of their own."},
+    {0, TiB}, [](auto& x) -> auto& { return x.ageing.memory_limit; }));
+}
+
 void add_raft(std::vector<option>& xs) {
   xs.push_back(duration(
     {"raft.election_timeout",
@@ -351,7 +370,7 @@ const std::vector<option>& option_table() {
     std::vector<option> xs;
     for (auto add :
          {add_node, add_data, add_task, add_quarantine, add_regeneration,
-          add_raft, add_cluster, add_worker, add_net, add_keeper})
+          add_ageing, add_raft, add_cluster, add_worker, add_net, add_keeper})
       add(xs);
     return xs;
   }();

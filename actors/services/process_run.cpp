@@ -165,7 +165,9 @@ void process_run_state::on_event(const proto::LaunchEvent& x) {
       here.epoch = options.start.epoch;
       here.port = port;
       here.lease = options.start.lease;
+      here.pid = x.started().pid();
       auto& spec = options.start.spec;
+      here.memory_limit = spec.memory_limit();
       here.health_path = spec.health_path();
       if (spec.health_interval_ms() > 0)
         here.health_interval_ms = spec.health_interval_ms();

@@ -45,6 +45,9 @@ result<> check_form(const proto::ServiceSpec& x) {
         return wrong("command", "a native service has none");
       if (x.instances() > 1)
         return wrong("instances", "a native service has one");
+      if (x.memory_limit() > 0)
+        return wrong("memory_limit", "a native service lives in the process of "
+                                     "its node: see ageing.memory_limit");
       if (x.native_class().size() > max_name_bytes)
         return wrong("class", "has more than 64 bytes");
       return ok();
