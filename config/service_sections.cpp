@@ -151,6 +151,7 @@ const std::map<std::string, assignment, std::less<>>& assignments() {
      count({1, 1'000'000}, [](auto& x, auto y) { x.set_hold_requests(y); })},
     {"hold_bytes", size({1, uint64_t{4} << 30},
                         [](auto& x, auto y) { x.set_hold_bytes(y); })},
+    {"state_path", text([](auto& x, auto y) { x.set_state_path(y); })},
     {"memory_limit", size({uint64_t{1} << 20, uint64_t{1} << 50},
                           [](auto& x, auto y) { x.set_memory_limit(y); })},
     {"hold_time", duration([](auto& x, auto y) { x.set_hold_ms(y); })},

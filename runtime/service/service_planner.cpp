@@ -98,10 +98,9 @@ service_planner::next(const row_list& rows,
     }
     if (!row.removed() || !x.places.empty())
       continue;
-    step.kind
-      = row.spec().form() == proto::NATIVE_SERVICE && dropped.count(name) == 0
-          ? service_step::kind_type::drop
-          : service_step::kind_type::erase;
+    step.kind = has_journal(row.spec()) && dropped.count(name) == 0
+                  ? service_step::kind_type::drop
+                  : service_step::kind_type::erase;
     step.number = row.number();
     step.shard = row.shard();
     return step;
