@@ -66,6 +66,7 @@ bool changes_nothing(const proto::Request& x) {
     case proto::Request::kEvents:
     case proto::Request::kTokens:
     case proto::Request::kServices:
+    case proto::Request::kTree:
       return true;
     case proto::Request::kSubmit:
     case proto::Request::kCancel:
