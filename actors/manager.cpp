@@ -3,6 +3,8 @@
 
 #include "actors/manager.hpp"
 
+#include "actors/replies.hpp"
+#include "actors/tree_report.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 #include "storage/consensus/lead_balance.hpp"
@@ -108,6 +110,7 @@ void manager_state::start(const std::string& group,
                          std::move(storage.log), std::move(storage.store));
   self->monitor(hdl);
   parts[group].handle = hdl;
+  parts[group].since_ms = wall_clock_ms();
 }
 
 void manager_state::start_shards(const std::vector<proto::ShardRow>& xs) {
@@ -145,6 +148,18 @@ void manager_state::on_tick() {
   self->request(contacts.links, options.balance, atom::reachable::value)
     .then([this](const reachable_members& x) { balance(x.ids); },
           [](const caf::error&) { /* The next tick asks again. */ });
+}
+
+caf::result<proto::Reply> manager_state::on_request(const proto::Request& x) {
+  if (!x.has_tree())
+    return refusal(ec::protocol_violation,
+                   "the manager does not know this request");
+  std::vector<known_part> known;
+  for (auto& [group, part] : parts)
+    known.push_back(running_part(
+      group, caf::actor_cast<caf::actor>(part.handle), part.since_ms, true));
+  return self->delegate(
+    caf::actor_cast<api_actor>(self->spawn(tree_report, std::move(known))), x);
 }
 
 void manager_state::balance(const std::vector<uint64_t>& reachable) {
@@ -216,6 +231,7 @@ manager(manager_impl::stateful_pointer<manager_state> self,
     [self](const group_lead& x) { self->state.on_lead(x); },
     [self](const group_roster& x) { self->state.on_roster(x); },
     [self](atom::tick) { self->state.on_tick(); },
+    [self](const proto::Request& x) { return self->state.on_request(x); },
   };
 }
 

@@ -24,7 +24,10 @@ namespace coppice {
 using manager_actor = group_observer;
 
 /// MANAGER with its timer.
-using manager_impl = manager_actor::extend<caf::reacts_to<atom::tick>>;
+using manager_impl
+  = manager_actor::extend<caf::reacts_to<atom::tick>,
+                          // Tells its tree.
+                          caf::replies_to<proto::Request>::with<proto::Reply>>;
 
 /// What MANAGER is told when it starts.
 struct manager_options {
@@ -58,6 +61,8 @@ struct manager_state {
 
   struct member_of {
     group_actor handle;
+    /// Unix time in milliseconds.
+    int64_t since_ms = 0;
     std::vector<uint64_t> members;
     lead_change lead;
     /// Since when this manager leads.
@@ -79,6 +84,8 @@ struct manager_state {
   void on_lead(const group_lead& x);
 
   void on_tick();
+
+  caf::result<proto::Reply> on_request(const proto::Request& x);
 
   void on_exit(const caf::exit_msg& x);
 
