@@ -202,6 +202,7 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
     case proto::Request::kDrain:
     case proto::Request::kRelease:
     case proto::Request::kForgetNode:
+    case proto::Request::kTree:
       break;
     default: {
       auto reply = refusal(ec::protocol_violation,
@@ -245,6 +246,24 @@ void directory_state::list_nodes(const reply_handler& f) {
       finish(std::move(own));
     });
   });
+}
+
+void directory_state::show_tree(proto::Request& x, const reply_handler& f) {
+  auto node = x.tree().node().empty() ? options.node : x.tree().node();
+  auto answer = [node, f](proto::Reply& reply) {
+    if (reply.has_tree()) {
+      reply.mutable_tree()->set_node(node);
+      reply.mutable_tree()->mutable_root()->set_name("node");
+    }
+    f(reply);
+  };
+  if (node != options.node)
+    return ask(cluster_group, std::move(x), answer);
+  if (options.parts)
+    return deliver(options.parts, std::move(x), answer);
+  auto reply = refusal(ec::not_found,
+                       "nobody supervises the parts of node " + options.node);
+  f(reply);
 }
 
 proto::Reply directory_state::backup_groups() const {

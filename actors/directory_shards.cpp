@@ -79,6 +79,8 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
       auto reply = backup_groups();
       return f(reply);
     }
+    case proto::Request::kTree:
+      return show_tree(x, f);
     case proto::Request::kProducts:
     case proto::Request::kBind:
     case proto::Request::kDrain:

@@ -378,6 +378,8 @@ information_centre_state::on_request(const proto::Request& x) {
   switch (x.kind_case()) {
     case proto::Request::kNodes:
       return list_nodes();
+    case proto::Request::kTree:
+      return show_tree(x);
     case proto::Request::kDrain: {
       command.set_node(x.drain().node());
       auto rest = std::clamp<int64_t>(x.drain().deadline_ms(), 0, max_drain_ms);

@@ -139,6 +139,9 @@ struct information_centre_state {
 
   proto::Reply list_nodes() const;
 
+  /// Asks a node for its parts.
+  caf::result<proto::Reply> show_tree(const proto::Request& x);
+
   /// Proposes what people want to be done with a node, and answers *done* when
   /// it is durable.
   caf::result<proto::Reply> change(proto::NodeCommand x, proto::Reply done);

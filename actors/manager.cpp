@@ -3,6 +3,8 @@
 
 #include "actors/manager.hpp"
 
+#include "actors/replies.hpp"
+#include "actors/tree_report.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 #include "storage/consensus/lead_balance.hpp"
@@ -109,6 +111,7 @@ void manager_state::start(const std::string& group,
                          std::move(storage.log), std::move(storage.store));
   self->monitor(hdl);
   parts[group].handle = hdl;
+  parts[group].since_ms = wall_clock_ms();
 }
 
 void manager_state::start_shards(const std::vector<proto::ShardRow>& xs) {
@@ -157,6 +160,18 @@ manager_state::heirs(const member_of& part,
         && closing.count(tag_of(member)) == 0)
       out.push_back(member);
   return out;
+}
+
+caf::result<proto::Reply> manager_state::on_request(const proto::Request& x) {
+  if (!x.has_tree())
+    return refusal(ec::protocol_violation,
+                   "the manager does not know this request");
+  std::vector<known_part> known;
+  for (auto& [group, part] : parts)
+    known.push_back(running_part(
+      group, caf::actor_cast<caf::actor>(part.handle), part.since_ms, true));
+  return self->delegate(
+    caf::actor_cast<api_actor>(self->spawn(tree_report, std::move(known))), x);
 }
 
 void manager_state::balance(const std::vector<uint64_t>& reachable) {
@@ -270,6 +285,7 @@ manager(manager_impl::stateful_pointer<manager_state> self,
     [self](atom::transfer) { return self->state.on_hand_over(); },
     [self](const node_news& x) { self->state.on_nodes(x); },
     [self](atom::tick) { self->state.on_tick(); },
+    [self](const proto::Request& x) { return self->state.on_request(x); },
   };
 }
 

@@ -30,7 +30,10 @@ using manager_actor = group_observer::extend<
   caf::reacts_to<node_news>>;
 
 /// MANAGER with its timer.
-using manager_impl = manager_actor::extend<caf::reacts_to<atom::tick>>;
+using manager_impl
+  = manager_actor::extend<caf::reacts_to<atom::tick>,
+                          // Tells its tree.
+                          caf::replies_to<proto::Request>::with<proto::Reply>>;
 
 /// What MANAGER is told when it starts.
 struct manager_options {
@@ -64,6 +67,8 @@ struct manager_state {
 
   struct member_of {
     group_actor handle;
+    /// Unix time in milliseconds.
+    int64_t since_ms = 0;
     std::vector<uint64_t> members;
     lead_change lead;
     /// Since when this manager leads.
@@ -91,6 +96,8 @@ struct manager_state {
   caf::result<uint32_t> on_hand_over();
 
   void on_nodes(const node_news& x);
+
+  caf::result<proto::Reply> on_request(const proto::Request& x);
 
   void on_exit(const caf::exit_msg& x);
 

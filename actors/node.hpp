@@ -11,12 +11,13 @@
 #include "runtime/error.hpp"
 #include "runtime/service/local_services.hpp"
 
-#include <caf/error.hpp>
+#include <caf/actor.hpp>
 #include <caf/fwd.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace coppice {
@@ -33,8 +34,9 @@ public:
 /// What such a part finds when it starts.
 struct node_surroundings {
   caf::actor_system& system;
-  /// To be called if the part ends while the node runs: then the node ends.
-  std::function<void(const caf::error&)> over;
+  /// To be called with each actor of the part, and what it is called: if one
+  /// ends while the node runs, the node ends. Only while the part starts.
+  std::function<void(const std::string&, const caf::actor&)> hang;
   /// Has requests answered by the cluster.
   cluster_link_actor cluster{};
   /// What runs here, and who runs it; nothing if this node runs no services.

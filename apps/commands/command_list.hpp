@@ -36,6 +36,7 @@ extern const command products_command_info;
 extern const command product_command_info;
 extern const command service_command_info;
 extern const command token_command_info;
+extern const command tree_command_info;
 extern const command stop_command_info;
 
 // -- for scripts inside a task

@@ -139,16 +139,16 @@ exit_code report_usage(const error& x, const std::vector<std::string>& args) {
 
 const std::vector<command>& command_table() {
   static const std::vector<command> table{
-    run_command_info,        submit_command_info,        tasks_command_info,
-    task_command_info,       watch_command_info,         logs_command_info,
-    cancel_command_info,     retry_command_info,         explain_command_info,
-    nodes_command_info,      drain_command_info,         release_command_info,
-    regenerate_command_info, regenerations_command_info, forget_command_info,
-    events_command_info,     managers_command_info,      manager_command_info,
-    shards_command_info,     products_command_info,      product_command_info,
-    service_command_info,    token_command_info,         backup_command_info,
-    stop_command_info,       progress_command_info,      stage_command_info,
-    checkpoint_command_info, result_command_info,
+    run_command_info,     submit_command_info,     tasks_command_info,
+    task_command_info,    watch_command_info,      logs_command_info,
+    cancel_command_info,  retry_command_info,      explain_command_info,
+    nodes_command_info,   tree_command_info,       drain_command_info,
+    release_command_info, regenerate_command_info, regenerations_command_info,
+    forget_command_info,  events_command_info,     managers_command_info,
+    manager_command_info, shards_command_info,     products_command_info,
+    product_command_info, service_command_info,    token_command_info,
+    backup_command_info,  stop_command_info,       progress_command_info,
+    stage_command_info,   checkpoint_command_info, result_command_info,
   };
   return table;
 }

@@ -68,6 +68,7 @@ bool changes_nothing(const proto::Request& x) {
     case proto::Request::kServices:
     case proto::Request::kRegenerations:
     case proto::Request::kVitals: // The next one says the same.
+    case proto::Request::kTree:
       return true;
     case proto::Request::kSubmit:
     case proto::Request::kCancel:
