@@ -92,16 +92,16 @@ caf::result<std::string> state_keeper_state::capture(uint16_t from) {
   if (waiting)
     return std::string{"its state is being saved or restored already"};
   waiting = self->make_response_promise<std::string>();
-  auto promise = *waiting;
+  auto answer = *waiting;
   auto got = ask_local({from, "GET", options.path, {}, options.patience});
   if (!got) {
     finish(got.error().message);
-    return promise;
+    return answer;
   }
   bytes = std::move(got.value());
   if (head.snapshot() != 0 && bytes == saved) {
     finish({});
-    return promise;
+    return answer;
   }
   proto::JournalCommand command;
   auto& item = *command.mutable_append()->add_items();
@@ -110,7 +110,7 @@ caf::result<std::string> state_keeper_state::capture(uint16_t from) {
               + std::to_string(item.sequence()));
   ask(journal_request(options.place, command),
       [this](const proto::Reply& x) { on_appended(x); });
-  return promise;
+  return answer;
 }
 
 void state_keeper_state::on_appended(const proto::Reply& x) {
@@ -148,8 +148,8 @@ void state_keeper_state::ask(proto::Request x,
 }
 
 void state_keeper_state::finish(std::string problem) {
-  if (auto promise = std::exchange(waiting, std::nullopt))
-    promise->deliver(std::move(problem));
+  if (auto who = std::exchange(waiting, std::nullopt))
+    who->deliver(std::move(problem));
 }
 
 // -- state_keeper -------------------------------------------------------------
