@@ -9,10 +9,6 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
-#ifdef COPPICE_SANITIZE_ADDRESS
-#  include <sanitizer/allocator_interface.h>
-#endif
-
 #include <cstdlib>
 #include <fstream>
 #include <random>
@@ -20,6 +16,11 @@
 using namespace coppice;
 using namespace coppice::test;
 using namespace std::chrono_literals;
+
+#ifdef COPPICE_SANITIZE_ADDRESS
+/// Of the sanitizer's own interface; GCC 12 has no header of it.
+extern "C" size_t __sanitizer_get_current_allocated_bytes();
+#endif
 
 namespace {
 
