@@ -80,7 +80,7 @@ public:
         ::shutdown(fd, SHUT_RDWR);
     }
     for (auto& x : served_)
-      x.join();
+      x.thread.join();
   }
 
   scripted_server(const scripted_server&) = delete;
@@ -103,15 +103,38 @@ public:
   }
 
 private:
+  /// Who serves a connection.
+  struct served {
+    std::thread thread;
+    std::atomic<bool> over = false;
+  };
+
   void accept() {
     for (;;) {
       auto fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
       if (fd < 0)
         return;
       ++connections_;
+      forget_ended();
       std::lock_guard guard{mutex_};
       fds_.push_back(fd);
-      served_.emplace_back([this, fd] { serve(fd); });
+      auto& x = served_.emplace_back();
+      x.thread = std::thread{[this, fd, &x] {
+        serve(fd);
+        x.over = true;
+      }};
+    }
+  }
+
+  /// A thread that has ended keeps its stack until it is joined.
+  void forget_ended() {
+    for (auto i = served_.begin(); i != served_.end();) {
+      if (!i->over) {
+        ++i;
+        continue;
+      }
+      i->thread.join();
+      i = served_.erase(i);
     }
   }
 
@@ -172,7 +195,8 @@ private:
   std::atomic<size_t> requests_ = 0;
   std::mutex mutex_;
   std::vector<int> fds_;
-  std::list<std::thread> served_;
+  /// Of the thread that accepts, and after its end of the one that ends it.
+  std::list<served> served_;
   std::thread thread_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "tests/gateway/forward/forwarder_fixture.hpp"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <cstdlib>
@@ -15,6 +16,11 @@
 using namespace coppice;
 using namespace coppice::test;
 using namespace std::chrono_literals;
+
+#ifdef COPPICE_SANITIZE_ADDRESS
+/// Of the sanitizer's own interface; GCC 12 has no header of it.
+extern "C" size_t __sanitizer_get_current_allocated_bytes();
+#endif
 
 namespace {
 
@@ -32,6 +38,17 @@ size_t resident_bytes() {
   size_t resident = 0;
   in >> total >> resident;
   return resident * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+/// Memory of this process that is in use. What the sanitizer keeps for a while
+/// after it was freed is resident, and no leak.
+size_t live_bytes() {
+#ifdef COPPICE_SANITIZE_ADDRESS
+  return __sanitizer_get_current_allocated_bytes();
+#else
+  auto x = ::mallinfo2();
+  return x.uordblks + x.hblkhd;
+#endif
 }
 
 struct fixture : forwarder_fixture {
@@ -249,7 +266,9 @@ CAF_TEST(whatever comes the server goes on) {
     std::mt19937_64 lots{seed};
     auto text = mutate(samples[lots() % samples.size()], lots);
     auto c = client();
-    CAF_REQUIRE(c.connected());
+    // A check of the library would be a line of the log each time.
+    if (!c.connected())
+      CAF_FAIL("nobody accepts a connection at seed " << seed);
     c.send(text);
     // Sometimes it hangs up at once, sometimes it listens.
     if (lots() % 2 == 0) {
@@ -257,7 +276,7 @@ CAF_TEST(whatever comes the server goes on) {
       c.read();
     }
     if (sent == 5'000)
-      before = resident_bytes();
+      before = live_bytes();
     if (sent % 1'000 == 0 && !others_are_served())
       CAF_FAIL("nobody is served after seed " << seed);
   }
@@ -265,7 +284,7 @@ CAF_TEST(whatever comes the server goes on) {
   CAF_CHECK(others_are_served());
   await([&] { return server->counts().connections <= 2; });
   if (before > 0)
-    CAF_CHECK(resident_bytes() < before + (size_t{64} << 20));
+    CAF_CHECK(live_bytes() < before + (size_t{8} << 20));
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
