@@ -57,7 +57,8 @@ public:
   gateway_part& operator=(const gateway_part&) = delete;
 
   result<> start(const node_config& config, node_surroundings here) {
-    if (auto opened = open_forwarder(config.data.dir / "held"); !opened)
+    if (auto opened = open_forwarder(config.data.dir / "held", here.services);
+        !opened)
       return opened;
     start_actors(config, here);
     node_ = config.node.id;
@@ -99,7 +100,8 @@ public:
 
 private:
   /// Requests that are on disk are a promise: without them it does not start.
-  result<> open_forwarder(const std::filesystem::path& dir) {
+  result<> open_forwarder(const std::filesystem::path& dir,
+                          std::shared_ptr<const local_services> local) {
     auto opened = lmdb_held_store::open(dir);
     if (!opened)
       return error{opened.error().code,
@@ -114,6 +116,7 @@ private:
     forward::forwarder_options options;
     options.store = std::move(x.store);
     options.found = std::move(x.found);
+    options.local = std::move(local);
     forwarder_ = std::make_shared<forward::forwarder>(std::move(options));
     return ok();
   }

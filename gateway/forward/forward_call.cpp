@@ -70,18 +70,28 @@ void forward_call::send() {
   if (++deliveries_ > 1)
     ++owner_.counts.redelivered;
   delivery x;
+  next_hop to{&*place_, service, rest, id, body_ ? body_->size() : 0, true};
   x.address = place_->address;
-  x.head = render_forwarded(
-    request_, {&*place_, service, rest, id, body_ ? body_->size() : 0});
+  x.fresh = std::exchange(needs_fresh_, false);
+  if (owner_.options.local)
+    visit_ = process_visit::begin(*owner_.options.local,
+                                  {service, place_->instance}, place_->epoch);
+  if (visit_) {
+    to.place = nullptr;
+    x.address = "127.0.0.1:" + std::to_string(visit_->port());
+    // It may close a connection at any time, and then nobody would know.
+    x.fresh = x.fresh || !is_safe(request_.method);
+  }
+  x.head = render_forwarded(request_, to);
   x.body = body_;
   x.is_head = request_.method == "HEAD";
-  x.fresh = std::exchange(needs_fresh_, false);
   x.patience = route_->request_timeout;
   link_ = owner_.links->deliver(std::move(x), shared_from_this());
 }
 
 void forward_call::release(place_verdict verdict) {
   link_ = nullptr;
+  visit_.reset();
   if (auto place = std::exchange(place_, std::nullopt))
     owner_.ended(service, *place, verdict);
 }
@@ -254,6 +264,7 @@ void forward_call::abort() {
   if (link_)
     link_->abandon();
   link_ = nullptr;
+  visit_.reset();
   reply_ = nullptr;
 }
 

@@ -10,6 +10,7 @@
 #include "gateway/forward/forwarder.hpp"
 #include "gateway/forward/held_writer.hpp"
 #include "gateway/forward/hold_book.hpp"
+#include "gateway/forward/process_visit.hpp"
 #include "gateway/forward/upstream.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -240,6 +241,8 @@ private:
   service_route_ptr route_;
   std::optional<route_place> place_;
   upstream_ptr link_;
+  /// Set while it is delivered to a process of this node.
+  std::optional<process_visit> visit_;
   uint32_t deliveries_ = 0;
   uint32_t times_sent_ = 0;
   /// A delivery may have had an effect.

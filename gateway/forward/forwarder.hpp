@@ -6,6 +6,7 @@
 #include "gateway/forward/route_table.hpp"
 #include "gateway/http/companion.hpp"
 #include "gateway/http/message.hpp"
+#include "runtime/service/local_services.hpp"
 #include "storage/held_store.hpp"
 
 #include <array>
@@ -60,6 +61,9 @@ struct forwarder_options {
   std::shared_ptr<held_store> store;
   /// What was in it.
   held_rows found;
+  /// What runs on the node of this forwarder, if anything does: its processes
+  /// are asked without the way over the listener of the node.
+  std::shared_ptr<const local_services> local;
 };
 
 /// The name of what it does, in metrics.

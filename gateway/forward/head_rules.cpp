@@ -189,7 +189,7 @@ std::string render_forwarded(const http::request& x, const next_hop& to) {
       add(out, name, value);
   auto senders = joined(x.headers, "x-forwarded-for");
   auto via = joined(x.headers, "via");
-  if (to.place) {
+  if (to.says_sender) {
     senders = with_last(std::move(senders), x.peer);
     via = with_last(std::move(via), "1.1 coppice");
   }

@@ -68,8 +68,7 @@ std::string make_id();
 
 /// Says to whom a request goes on.
 struct next_hop {
-  /// Set on the way to the listener of a node; behind it, nothing is added that
-  /// the forwarder has added.
+  /// Set on the way to the listener of a node, not on the way to a process.
   const route_place* place = nullptr;
   std::string_view service;
   std::string_view target;
@@ -77,6 +76,9 @@ struct next_hop {
   std::string_view id;
   /// Of the body.
   size_t body_bytes = 0;
+  /// Whether to add who has sent it, and that it came this way: that is for the
+  /// forwarder to say, and not for the listener behind it.
+  bool says_sender = false;
 };
 
 /// Renders the head of *x* as it goes on: without what is for one connection

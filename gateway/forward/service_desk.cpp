@@ -5,6 +5,7 @@
 
 #include "gateway/forward/head_rules.hpp"
 #include "gateway/forward/health_checks.hpp"
+#include "gateway/forward/process_visit.hpp"
 #include "gateway/forward/upstream.hpp"
 #include "gateway/http/problem.hpp"
 
@@ -154,32 +155,13 @@ proto::ServiceCall make_call(http::request& x) {
 
 class process_call;
 
-/// Counts a request to a process for as long as it lives.
-class busy_mark {
-public:
-  explicit busy_mark(std::shared_ptr<std::atomic<uint32_t>> count)
-    : count_(std::move(count)) {
-    ++*count_;
-  }
-
-  busy_mark(busy_mark&&) = default;
-
-  ~busy_mark() {
-    if (count_)
-      --*count_;
-  }
-
-private:
-  std::shared_ptr<std::atomic<uint32_t>> count_;
-};
-
 } // namespace
 
 // -- core ---------------------------------------------------------------------
 
 struct service_desk::core : std::enable_shared_from_this<service_desk::core> {
   void serve_process(http::request x, http::exchange_ptr to,
-                     const local_service& what, busy_mark busy);
+                     const local_service& what, process_visit visit);
 
   void tick();
 
@@ -197,12 +179,12 @@ class process_call : public delivery_listener,
                      public std::enable_shared_from_this<process_call> {
 public:
   process_call(std::shared_ptr<service_desk::core> owner, delivery what,
-               bool may_repeat, http::exchange_ptr to, busy_mark busy)
+               bool may_repeat, http::exchange_ptr to, process_visit visit)
     : owner_(std::move(owner)),
       what_(std::move(what)),
       may_repeat_(may_repeat),
       reply_(std::move(to)),
-      busy_(std::move(busy)) {
+      visit_(std::move(visit)) {
     // nop
   }
 
@@ -304,7 +286,7 @@ private:
   bool may_repeat_;
   bool watched_ = false;
   http::exchange_ptr reply_;
-  busy_mark busy_;
+  process_visit visit_;
   upstream_ptr link_;
 };
 
@@ -312,9 +294,9 @@ private:
 
 void service_desk::core::serve_process(http::request x, http::exchange_ptr to,
                                        const local_service& what,
-                                       busy_mark busy) {
+                                       process_visit visit) {
   delivery y;
-  y.address = "127.0.0.1:" + std::to_string(what.port);
+  y.address = "127.0.0.1:" + std::to_string(visit.port());
   auto id = std::string{http::find_header(x.headers, "idempotency-key")};
   y.head = render_forwarded(x, {nullptr, {}, x.target, id, x.body.size()});
   if (!x.body.empty())
@@ -326,7 +308,7 @@ void service_desk::core::serve_process(http::request x, http::exchange_ptr to,
   y.patience = ms{std::clamp<int64_t>(what.request_timeout_ms, 1, 86'400'000)};
   auto call = std::make_shared<process_call>(shared_from_this(), std::move(y),
                                              may_repeat, std::move(to),
-                                             std::move(busy));
+                                             std::move(visit));
   calls.insert(call);
   call->start();
 }
@@ -374,13 +356,12 @@ void service_desk::serve(http::request x, http::exchange_ptr to) {
     return;
   }
   if (!what->handle) {
-    busy_mark busy{what->in_flight};
-    // Whoever stops it takes it out first, and then looks at the count.
-    auto still = core_->services->find(whom->who);
-    if (!still || still->epoch != whom->epoch)
+    auto visit = process_visit::begin(*core_->services, whom->who, whom->epoch);
+    if (!visit)
       to->respond(refusal(421, refused_not_here));
     else
-      core_->serve_process(std::move(x), std::move(to), *what, std::move(busy));
+      core_->serve_process(std::move(x), std::move(to), *what,
+                           std::move(*visit));
     return;
   }
   auto reply = std::make_shared<native_reply>(std::move(to));

@@ -16,7 +16,7 @@ const route_place place{2, 7, "n1", "127.0.0.1:1", true};
 
 std::string render(http::header_list headers, const std::string& id = "k") {
   http::request x{"GET", "/s/a/b", std::move(headers), {}, true, "127.0.0.9"};
-  return render_forwarded(x, {&place, "a", "/b", id, 0});
+  return render_forwarded(x, {&place, "a", "/b", id, 0, true});
 }
 
 bool has(const std::string& text, const std::string& line) {
