@@ -47,6 +47,8 @@ struct directory_options {
   uint32_t shards = 1;
   /// `cluster.name`.
   std::string cluster{};
+  /// Who supervises the parts of this node; invalid in tests.
+  api_actor parts{};
 };
 
 /// The state of the DIRECTORY: the handles of whoever answers, here and at the
@@ -147,6 +149,8 @@ struct directory_state {
 
   proto::Reply tokens() const;
 
+  proto::Reply regenerations(const proto::RegenerationsRequest& x) const;
+
   void change_token(const lead_info& to, const proto::TokenRequest& x,
                     reply_handler f);
 
@@ -161,6 +165,10 @@ struct directory_state {
   /// Says which groups a backup has to have, in the order in which they have to
   /// be copied.
   proto::Reply backup_groups() const;
+
+  /// Tells which parts a node has: this one itself, or another one by way of
+  /// the INFORMATION_CENTRE.
+  void show_tree(proto::Request& x, const reply_handler& f);
 
   /// Returns how many shards there are, as far as this manager knows.
   uint32_t shard_count() const;

@@ -10,6 +10,7 @@
 #include "runtime/health/node_overview.hpp"
 #include "runtime/log.hpp"
 #include "storage/node_list_rows.hpp"
+#include "storage/regeneration_tables.hpp"
 #include "storage/task_tables.hpp"
 
 #include <algorithm>
@@ -151,9 +152,27 @@ void directory_state::change_token(const lead_info& to,
       });
 }
 
+proto::Reply
+directory_state::regenerations(const proto::RegenerationsRequest& x) const {
+  proto::Reply reply;
+  auto& out = *reply.mutable_regenerations();
+  auto limit
+    = static_cast<int>(x.limit() == 0 ? 20 : std::min(x.limit(), 1'000u));
+  auto read = read_cluster([&](const table_view& view) {
+    auto all = get_regenerations(view);
+    for (auto i = all.rbegin();
+         i != all.rend() && out.regenerations_size() < limit; ++i)
+      if (x.of().empty() || i->node() == x.of() || i->service() == x.of())
+        *out.add_regenerations() = std::move(*i);
+  });
+  return read ? reply : not_leader(cluster_group);
+}
+
 proto::Reply directory_state::read_own(const proto::Request& x) const {
   if (x.has_events())
     return events(x.events());
+  if (x.has_regenerations())
+    return regenerations(x.regenerations());
   return x.has_tokens() ? tokens() : products(x.products());
 }
 
@@ -170,15 +189,20 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
     case proto::Request::kServices:
     case proto::Request::kService:
       return deliver(to.placer, std::move(x), std::move(f));
+    case proto::Request::kVitals:
+    case proto::Request::kRegenerate:
+      return deliver(to.regenerator, std::move(x), std::move(f));
     case proto::Request::kToken:
       return change_token(to, x.token(), std::move(f));
     case proto::Request::kNodes:
     case proto::Request::kProducts:
     case proto::Request::kEvents:
     case proto::Request::kTokens:
+    case proto::Request::kRegenerations:
     case proto::Request::kDrain:
     case proto::Request::kRelease:
     case proto::Request::kForgetNode:
+    case proto::Request::kTree:
       break;
     default: {
       auto reply = refusal(ec::protocol_violation,
@@ -192,7 +216,8 @@ void directory_state::ask_cluster(const lead_info& to, proto::Request x,
       [this, x, f](const proto::Outcome& barrier) {
         auto& centre = leads[cluster_group].centre;
         auto leads_still = !barrier.has_error() && centre;
-        auto is_own = x.has_products() || x.has_events() || x.has_tokens();
+        auto is_own = x.has_products() || x.has_events() || x.has_tokens()
+                      || x.has_regenerations();
         if (leads_still && !is_own)
           return deliver(centre, x, f);
         auto reply = leads_still ? read_own(x) : not_leader(cluster_group);
@@ -221,6 +246,24 @@ void directory_state::list_nodes(const reply_handler& f) {
       finish(std::move(own));
     });
   });
+}
+
+void directory_state::show_tree(proto::Request& x, const reply_handler& f) {
+  auto node = x.tree().node().empty() ? options.node : x.tree().node();
+  auto answer = [node, f](proto::Reply& reply) {
+    if (reply.has_tree()) {
+      reply.mutable_tree()->set_node(node);
+      reply.mutable_tree()->mutable_root()->set_name("node");
+    }
+    f(reply);
+  };
+  if (node != options.node)
+    return ask(cluster_group, std::move(x), answer);
+  if (options.parts)
+    return deliver(options.parts, std::move(x), answer);
+  auto reply = refusal(ec::not_found,
+                       "nobody supervises the parts of node " + options.node);
+  f(reply);
 }
 
 proto::Reply directory_state::backup_groups() const {

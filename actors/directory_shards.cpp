@@ -79,6 +79,8 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
       auto reply = backup_groups();
       return f(reply);
     }
+    case proto::Request::kTree:
+      return show_tree(x, f);
     case proto::Request::kProducts:
     case proto::Request::kBind:
     case proto::Request::kDrain:
@@ -88,6 +90,9 @@ void directory_state::route(proto::Request& x, const reply_handler& f) {
     case proto::Request::kService:
     case proto::Request::kTokens:
     case proto::Request::kToken:
+    case proto::Request::kRegenerate:
+    case proto::Request::kRegenerations:
+    case proto::Request::kVitals:
       return ask(cluster_group, std::move(x), f);
     case proto::Request::kJournal:
       return ask(shard_group(x.journal().shard()), std::move(x), f);

@@ -23,6 +23,28 @@ constexpr auto report_patience = 2s;
 
 } // namespace
 
+executor_state::~executor_state() {
+  if (!options.pool)
+    return; // It was not told anything.
+  options.pool->leave();
+  auto exclusive = false;
+  for (auto& [key, x] : live) {
+    // Nobody hears how it ends: the manager finds that this node does not have
+    // it, and what it still says is fenced.
+    if (x.control)
+      x.control->stop({});
+    if (x.has_slot)
+      options.pool->give_back(x.weight);
+    exclusive = exclusive || (x.exclusive && x.control);
+  }
+  if (!live.empty())
+    options.on_slots();
+  if (!exclusive || stopping)
+    return;
+  exclusive_end->set({});
+  options.on_lost_exclusive();
+}
+
 // -- initialization -----------------------------------------------------------
 
 void executor_state::init(executor_options xs, manager_contacts ms_) {
@@ -34,6 +56,7 @@ void executor_state::init(executor_options xs, manager_contacts ms_) {
   if (!options.pool)
     options.pool = std::make_shared<slot_pool>(options.slots);
   options.pool->join();
+  link.epoch = options.first_connection;
   pauses = {options.backoff_min, options.backoff_max};
   rng.seed(options.seed != 0 ? options.seed : std::random_device{}());
   paths.data_dir = options.data_dir;

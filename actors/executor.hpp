@@ -130,6 +130,13 @@ struct executor_state {
 
   explicit executor_state(executor_impl::pointer selfptr) : self(selfptr) {}
 
+  executor_state(const executor_state&) = delete;
+
+  executor_state& operator=(const executor_state&) = delete;
+
+  /// Ends what runs, if anything does: then a handler has thrown.
+  ~executor_state();
+
   // -- initialization ---------------------------------------------------------
 
   void init(executor_options xs, manager_contacts managers);

@@ -39,6 +39,9 @@ struct executor_options {
   std::shared_ptr<slot_pool> pool;
   /// Which shard it serves.
   uint32_t shard = 0;
+  /// What it calls its first connection; one that was started again must not
+  /// call any as the one before it did.
+  uint64_t first_connection = 1;
   /// Where it keeps the files of its attempts.
   std::filesystem::path data_dir;
 
@@ -72,6 +75,10 @@ struct executor_options {
   std::function<void(uint32_t)> on_shards = [](uint32_t) {};
   /// Called when it took a slot of the pool or gave one back.
   std::function<void()> on_slots = [] {};
+
+  /// Called when it failed while exclusive attempts ran. It has told them to
+  /// stop, and nobody sees whether they do.
+  std::function<void()> on_lost_exclusive = [] {};
 
   // -- its disk ---------------------------------------------------------------
 

@@ -3,11 +3,13 @@
 
 #include "actors/group.hpp"
 
+#include "actors/replies.hpp"
 #include "runtime/log.hpp"
 #include "storage/task_tables.hpp"
 
 #include <caf/actor_cast.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace coppice {
@@ -28,6 +30,8 @@ void group_state::init(group_options xs, group_contacts ys,
   contacts = std::move(ys);
   log_disk = std::move(log);
   store = std::move(db);
+  policy.emplace(options.borne);
+  policy->add({"leadership"});
   lead.group = options.replicate.group;
   options.follow.group = options.accept.group = lead.group;
   start_replicator();
@@ -43,6 +47,7 @@ void group_state::start_replicator() {
   using ordinary = std::integral_constant<caf::spawn_options, caf::linked>;
   replicator = options.threads ? start(detached{}) : start(ordinary{});
   lead.replicator = replicator;
+  replicator_since_ms = wall_clock_ms();
   // Not by the link: who is sent an exit by an actor is not linked to it then.
   self->monitor(replicator);
   self->send(replicator, caf::actor_cast<lead_listener>(self));
@@ -89,9 +94,15 @@ void group_state::on_lead(const lead_change& x) {
     self->send(contacts.links, news);
   if (contacts.observer)
     self->send(contacts.observer, news);
-  if (term != 0 && (!x.ready || x.term != term))
+  newest = x;
+  if (!x.ready || x.term != resume_term)
+    resume_term = 0;
+  if (term != 0 && (!x.ready || x.term != term)) {
+    log::info("{} is not led by this manager any more",
+              options.replicate.group);
     cease_to_lead();
-  if (x.ready && term == 0) {
+  }
+  if (x.ready && term == 0 && resume_term == 0) {
     term = x.term;
     begin_to_lead();
   }
@@ -118,6 +129,7 @@ void group_state::on_facts(cluster_facts& x) {
 void group_state::begin_to_lead() {
   log::info("{} is led by this manager in term {}", options.replicate.group,
             term);
+  lead_since_ms = wall_clock_ms();
   if (is_cluster()) {
     // Nothing may make it deaf for long: it would take nodes for silent.
     lead.centre = options.threads ? self->spawn<caf::detached + caf::linked>(
@@ -130,6 +142,9 @@ void group_state::begin_to_lead() {
                                  replicator, api_actor{contacts.directory});
     if (contacts.monitor)
       self->send(contacts.monitor, caf::actor_cast<node_listener>(lead.placer));
+    lead.regenerator
+      = self->spawn<caf::linked>(regenerator, options.regenerate, store,
+                                 caf::actor_cast<proposer_actor>(lead.centre));
     return;
   }
   lead.tracker
@@ -152,7 +167,6 @@ void group_state::begin_to_lead() {
 }
 
 void group_state::cease_to_lead() {
-  log::info("{} is not led by this manager any more", options.replicate.group);
   term = 0;
   if (lead.tracker) // It has nothing to begin any more.
     self->send(lead.tracker, lead_change{});
@@ -163,6 +177,7 @@ void group_state::cease_to_lead() {
   lead.centre = nullptr;
   lead.journals = nullptr;
   lead.placer = nullptr;
+  lead.regenerator = nullptr;
   // They are told that what is under way failed, and pass that on.
   retired.emplace(++retirements, std::move(former));
   self->delayed_send(self, options.grace, atom::retire::value, retirements);
@@ -178,14 +193,19 @@ void group_state::on_exit(const caf::exit_msg& x) {
   if (x.reason == superseded())
     return; // See on_down.
   auto came_from
-    = [&](auto& child) { return child && x.source == child.address(); };
-  auto is_child = came_from(lead.tracker) || came_from(lead.scheduler)
-                  || came_from(lead.centre) || came_from(lead.journals)
-                  || came_from(lead.placer) || came_from(lead.desk);
-  if (!replicator || x.source == replicator.address()
-      || (is_child && !stopping)) {
+    = [&](auto& child) { return child.second.address() == x.source; };
+  if (!replicator || x.source == replicator.address()) {
     self->quit(x.reason); // Takes all others along.
     return;
+  }
+  auto children = children_of(lead);
+  auto child = std::find_if(children.begin(), children.end(), came_from);
+  if (child != children.end() && !stopping)
+    return on_lead_failure(child->first, x.reason);
+  for (auto& [number, former] : retired) {
+    auto xs = children_of(former);
+    if (std::any_of(xs.begin(), xs.end(), came_from))
+      return; // It was about to end.
   }
   // The replicator last: the others tell it what they know. Its end is ours.
   stopping = true;
@@ -196,6 +216,11 @@ void group_state::on_exit(const caf::exit_msg& x) {
 }
 
 void group_state::on_down(const caf::down_msg& x) {
+  if (!replicator || x.source != replicator.address()) {
+    if (ending.erase(x.source) > 0)
+      resume_lead();
+    return;
+  }
   if (x.reason != superseded() || stopping) {
     self->quit(x.reason);
     return;
@@ -224,18 +249,12 @@ void group_state::on_reopen() {
 }
 
 void group_state::stop(const lead_info& x, const caf::error& why) {
-  auto end = [&](auto& child) {
-    if (!child)
-      return;
+  for (auto& [unused, child] : children_of(x)) {
     self->unlink_from(child.address());
+    if (ending.insert(child.address()).second)
+      self->monitor(child);
     self->send_exit(child, why);
-  };
-  end(x.desk);
-  end(x.scheduler);
-  end(x.tracker);
-  end(x.centre);
-  end(x.journals);
-  end(x.placer);
+  }
 }
 
 // -- group --------------------------------------------------------------------
@@ -259,6 +278,7 @@ group_impl::behavior_type group(group_impl::stateful_pointer<group_state> self,
     },
     [self](atom::retire, uint64_t number) { self->state.on_retire(number); },
     [self](atom::reopen) { self->state.on_reopen(); },
+    [self](const proto::Request& x) { return self->state.on_request(x); },
   };
 }
 

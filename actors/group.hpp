@@ -8,10 +8,13 @@
 #include "actors/job_scheduler.hpp"
 #include "actors/local_messages.hpp"
 #include "actors/peer_links.hpp"
+#include "actors/regenerator.hpp"
 #include "actors/service_placer.hpp"
 #include "actors/service_store.hpp"
 #include "actors/state_replicator.hpp"
 #include "actors/task_tracker.hpp"
+#include "actors/tree_report.hpp"
+#include "runtime/supervise/restart_policy.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -21,7 +24,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace coppice {
 
@@ -31,8 +37,11 @@ using group_actor
                           caf::reacts_to<atom::transfer, uint64_t>>;
 
 /// GROUP with its messages to itself.
-using group_impl = group_actor::extend<caf::reacts_to<atom::retire, uint64_t>,
-                                       caf::reacts_to<atom::reopen>>;
+using group_impl
+  = group_actor::extend<caf::reacts_to<atom::retire, uint64_t>,
+                        caf::reacts_to<atom::reopen>,
+                        // Tells its tree.
+                        caf::replies_to<proto::Request>::with<proto::Reply>>;
 
 /// What the GROUP is told when it starts.
 struct group_options {
@@ -41,9 +50,13 @@ struct group_options {
   task_tracker_options follow;
   information_centre_options observe;
   service_placer_options place;
+  regenerator_options regenerate;
   /// How long the children of a former leader live on: to answer those that
   /// they have heard.
   std::chrono::milliseconds grace{200};
+  /// How often the children of a leader may fail.
+  supervision_limits borne{restart_strategy::one_for_all, 5,
+                           std::chrono::seconds{60}};
   /// Opens the tables again, after others have come in their place.
   std::function<result<std::shared_ptr<tables>>()> reopen;
   /// Whether to give the replicator a thread of its own.
@@ -93,6 +106,18 @@ struct group_state {
   void on_exit(const caf::exit_msg& x);
 
   void on_down(const caf::down_msg& x);
+
+  // -- handlers and parts: supervision (group_tree.cpp) -----------------------
+
+  caf::result<proto::Reply> on_request(const proto::Request& x);
+
+  /// A child of a leader ended by itself: all of them are started again, if
+  /// that can be borne.
+  void on_lead_failure(const std::string& child, const caf::error& why);
+
+  /// Takes the lead up again, once all former children have ended and the
+  /// tables have what they proposed last.
+  void resume_lead();
 
   // -- parts of the handlers --------------------------------------------------
 
@@ -145,12 +170,41 @@ struct group_state {
 
   bool stopping = false;
 
+  /// Judges failures of the children of a leader.
+  std::optional<restart_policy> policy;
+
+  /// What the replicator said last.
+  lead_change newest;
+
+  /// Former children that were told to end and have not.
+  std::set<caf::actor_addr> ending;
+
+  /// The term in which the lead is to be taken up again; 0: it is not.
+  uint64_t resume_term = 0;
+
+  // -- for the tree -----------------------------------------------------------
+
+  int64_t replicator_since_ms = 0;
+
+  int64_t lead_since_ms = 0;
+
+  uint32_t lead_restarts = 0;
+
+  std::string last_lead_end;
+
   /// The former tables: nobody may hold them when others are opened.
   std::weak_ptr<tables> former_store;
 };
 
-/// Runs this manager's part in a group. Ends if a child ends by itself, but for
-/// a replicator whose tables have been replaced.
+/// The children of a leader, as it is supervised: any end of one concerns all,
+/// for they hold each other's handles and parts of one state.
+std::vector<std::pair<std::string, caf::actor>> children_of(const lead_info& x);
+
+/// Runs this manager's part in a group. Children of a leader that fail are
+/// started again, all together and on the same tables: whoever held a handle
+/// looks again, as when the lead changes. Ends if they fail too often, or if
+/// the replicator ends, but for one whose tables have been replaced: what it
+/// wrote last is in doubt, and the start of the process is what reads it anew.
 /// @param self The actor itself.
 /// @param options Limits and intervals of all children.
 /// @param contacts Whom to tell.

@@ -244,11 +244,30 @@ void information_centre_state::propose(
           return f(outcome.error());
         if (said.has_error())
           return f(said.error());
-        if (said.has_row() && list->put(from_message(said.row()), now()))
-          schedule_flush();
+        if (said.has_row())
+          take(said.row());
         f(std::nullopt);
       },
       [f](const caf::error& err) { f(unknown_outcome(err)); });
+}
+
+void information_centre_state::take(const proto::NodeListRow& x) {
+  if (list->put(from_message(x), now()))
+    schedule_flush();
+}
+
+caf::result<proto::Outcome>
+information_centre_state::on_command(proto::Command& x) {
+  auto promise = self->make_response_promise<proto::Outcome>();
+  self->request(replicator, caf::infinite, std::move(x))
+    .then(
+      [this, promise](proto::Outcome& outcome) mutable {
+        if (outcome.regeneration().has_node())
+          take(outcome.regeneration().node());
+        promise.deliver(std::move(outcome));
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+  return promise;
 }
 
 void information_centre_state::note(const std::string& text) {
@@ -359,6 +378,8 @@ information_centre_state::on_request(const proto::Request& x) {
   switch (x.kind_case()) {
     case proto::Request::kNodes:
       return list_nodes();
+    case proto::Request::kTree:
+      return show_tree(x);
     case proto::Request::kDrain: {
       command.set_node(x.drain().node());
       auto rest = std::clamp<int64_t>(x.drain().deadline_ms(), 0, max_drain_ms);
@@ -461,6 +482,7 @@ information_centre_impl::behavior_type information_centre(
       return self->state.on_register(x, from);
     },
     [self](const proto::Request& x) { return self->state.on_request(x); },
+    [self](proto::Command& x) { return self->state.on_command(x); },
     [self](const node_probe& x) { self->state.on_probe(x); },
     [self](atom::dial, const worker_key& x, uint64_t number) {
       self->state.on_dial(x, number);

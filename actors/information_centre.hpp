@@ -123,6 +123,8 @@ struct information_centre_state {
 
   caf::result<proto::Reply> on_request(const proto::Request& x);
 
+  caf::result<proto::Outcome> on_command(proto::Command& x);
+
   void on_probe(const node_probe& x);
 
   void on_dial(const worker_key& x, uint64_t number);
@@ -136,6 +138,9 @@ struct information_centre_state {
   // -- parts of the handlers --------------------------------------------------
 
   proto::Reply list_nodes() const;
+
+  /// Asks a node for its parts.
+  caf::result<proto::Reply> show_tree(const proto::Request& x);
 
   /// Proposes what people want to be done with a node, and answers *done* when
   /// it is durable.
@@ -152,6 +157,9 @@ struct information_centre_state {
                        const proto::NodeCard& card) const;
 
   void subscribe(const worker_key& start, const state_monitor_actor& who);
+
+  /// Takes over a row that has changed, and has it told.
+  void take(const proto::NodeListRow& x);
 
   /// Proposes a change of the list, takes it over and tells it; calls *f* with
   /// the error, if there is one.

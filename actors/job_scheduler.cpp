@@ -4,6 +4,7 @@
 #include "actors/job_scheduler.hpp"
 
 #include "actors/replies.hpp"
+#include "runtime/health/node_rules.hpp"
 #include "runtime/log.hpp"
 #include "runtime/task/explain.hpp"
 #include "runtime/task/spec_check.hpp"
@@ -171,7 +172,7 @@ void job_scheduler_state::on_nodes(const node_news& x) {
       down[row.start.node] = row.start.incarnation;
     else
       down.erase(row.start.node);
-    if (row.hold)
+    if (task_hold(row))
       drained.insert(row.start.node);
     else
       drained.erase(row.start.node);

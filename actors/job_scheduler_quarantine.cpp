@@ -146,7 +146,7 @@ job_scheduler_state::explain_withheld(uint32_t task_class) const {
                     + joined(names, ", ") + "; 'coppice nodes' says why");
   };
   say(quarantined, "quarantined");
-  say(drained, "drained");
+  say(drained, "drained, or being regenerated");
   return out;
 }
 

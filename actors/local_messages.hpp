@@ -83,6 +83,7 @@ using reopen = caf::atom_constant<caf::atom("reopen")>;
 using slots = caf::atom_constant<caf::atom("slots")>;
 using reachable = caf::atom_constant<caf::atom("reachable")>;
 using dial = caf::atom_constant<caf::atom("dial")>;
+using regenerate = caf::atom_constant<caf::atom("regenerate")>;
 using transfer = caf::atom_constant<caf::atom("transfer")>;
 using retire = caf::atom_constant<caf::atom("retire")>;
 using found = caf::atom_constant<caf::atom("found")>;
@@ -233,7 +234,14 @@ using local_information_centre_actor = information_centre_actor::extend<
   caf::replies_to<proto::Registration,
                   state_monitor_actor>::with<proto::RegistrationReply>,
   // Lists the nodes.
-  caf::replies_to<proto::Request>::with<proto::Reply>>;
+  caf::replies_to<proto::Request>::with<proto::Reply>,
+  // Proposes a regeneration, or its next step. Nobody else proposes what
+  // changes the list of nodes: so it is told in its order.
+  caf::replies_to<proto::Command>::with<proto::Outcome>>;
+
+/// Who proposes commands.
+using proposer_actor
+  = caf::typed_actor<caf::replies_to<proto::Command>::with<proto::Outcome>>;
 
 /// The STATE_MONITOR, as the other actors of its node see it.
 using local_state_monitor_actor = state_monitor_actor::extend<
@@ -254,6 +262,13 @@ using service_placer_actor = caf::typed_actor<
   // Services (a long poll), and changes, which are durable once answered.
   caf::replies_to<proto::Request>::with<proto::Reply>,
   caf::reacts_to<node_news>>;
+
+/// The REGENERATOR: what is cut back, and when, in the leader of the cluster
+/// group.
+using regenerator_actor = caf::typed_actor<
+  // What nodes say of themselves; and what people ask for, which is durable
+  // once answered.
+  caf::replies_to<proto::Request>::with<proto::Reply>>;
 
 /// From GROUP to the DIRECTORY: who answers for the group. While this manager
 /// does not lead only the replicator is valid, if that.
@@ -277,6 +292,8 @@ struct lead_info {
   service_store_actor journals{};
   /// Only of the cluster group.
   service_placer_actor placer{};
+  /// Only of the cluster group.
+  regenerator_actor regenerator{};
 };
 
 /// From PEER_LINKS to the DIRECTORY: the other manager that leads a group.

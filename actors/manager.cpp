@@ -3,9 +3,12 @@
 
 #include "actors/manager.hpp"
 
+#include "actors/replies.hpp"
+#include "actors/tree_report.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
 #include "storage/consensus/lead_balance.hpp"
+#include "storage/consensus/membership.hpp"
 #include "storage/task_tables.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -108,6 +111,7 @@ void manager_state::start(const std::string& group,
                          std::move(storage.log), std::move(storage.store));
   self->monitor(hdl);
   parts[group].handle = hdl;
+  parts[group].since_ms = wall_clock_ms();
 }
 
 void manager_state::start_shards(const std::vector<proto::ShardRow>& xs) {
@@ -147,6 +151,29 @@ void manager_state::on_tick() {
           [](const caf::error&) { /* The next tick asks again. */ });
 }
 
+std::vector<uint64_t>
+manager_state::heirs(const member_of& part,
+                     const std::vector<uint64_t>& reachable) const {
+  std::vector<uint64_t> out;
+  for (auto member : part.members)
+    if (member != options.member && contains(reachable, member)
+        && closing.count(tag_of(member)) == 0)
+      out.push_back(member);
+  return out;
+}
+
+caf::result<proto::Reply> manager_state::on_request(const proto::Request& x) {
+  if (!x.has_tree())
+    return refusal(ec::protocol_violation,
+                   "the manager does not know this request");
+  std::vector<known_part> known;
+  for (auto& [group, part] : parts)
+    known.push_back(running_part(
+      group, caf::actor_cast<caf::actor>(part.handle), part.since_ms, true));
+  return self->delegate(
+    caf::actor_cast<api_actor>(self->spawn(tree_report, std::move(known))), x);
+}
+
 void manager_state::balance(const std::vector<uint64_t>& reachable) {
   lead_facts known;
   known.self = options.member;
@@ -157,11 +184,7 @@ void manager_state::balance(const std::vector<uint64_t>& reachable) {
     ++known.leads[part.lead.leader];
     if (!part.since || now < *part.since + options.settled)
       continue;
-    led_group led{group, {}};
-    for (auto member : part.members)
-      if (member != options.member && contains(reachable, member))
-        led.heirs.push_back(member);
-    known.movable.push_back(std::move(led));
+    known.movable.push_back({group, heirs(part, reachable)});
   }
   auto move = next_lead_move(known);
   if (!move)
@@ -172,6 +195,50 @@ void manager_state::balance(const std::vector<uint64_t>& reachable) {
   auto& part = parts[move->group];
   part.since = now; // Should it fail, it is not tried again at once.
   self->send(part.handle, atom::transfer::value, move->to);
+}
+
+caf::result<uint32_t> manager_state::on_hand_over() {
+  if (!contacts.links || stopping)
+    return uint32_t{0};
+  auto promise = self->make_response_promise<uint32_t>();
+  self->request(contacts.links, options.balance, atom::reachable::value)
+    .then(
+      [this, promise](const reachable_members& x) mutable {
+        promise.deliver(hand_over(x.ids));
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+  return promise;
+}
+
+uint32_t manager_state::hand_over(const std::vector<uint64_t>& reachable) {
+  uint32_t out = 0;
+  for (auto& [group, part] : parts) {
+    if (!part.lead.ready || !part.handle)
+      continue;
+    auto others = heirs(part, reachable);
+    if (others.empty())
+      continue;
+    ++out;
+    auto now = self->clock().now();
+    if (part.handed && now < *part.handed + options.balance)
+      continue; // It takes an election.
+    part.handed = now;
+    log::info("{} hands the lead of {} over, to be cut back", name, group);
+    // One that does not vote, or lags, does not take it: the next one may.
+    self->send(part.handle, atom::transfer::value,
+               others[handed_over++ % others.size()]);
+  }
+  return out;
+}
+
+void manager_state::on_nodes(const node_news& x) {
+  for (auto& row : *x.rows) {
+    auto tag = manager_tag(row.start.node);
+    if (row.regeneration && row.regeneration->phase < proto::RESTORE)
+      closing.insert(tag);
+    else
+      closing.erase(tag);
+  }
 }
 
 void manager_state::on_exit(const caf::exit_msg& x) {
@@ -215,7 +282,10 @@ manager(manager_impl::stateful_pointer<manager_state> self,
   return {
     [self](const group_lead& x) { self->state.on_lead(x); },
     [self](const group_roster& x) { self->state.on_roster(x); },
+    [self](atom::transfer) { return self->state.on_hand_over(); },
+    [self](const node_news& x) { self->state.on_nodes(x); },
     [self](atom::tick) { self->state.on_tick(); },
+    [self](const proto::Request& x) { return self->state.on_request(x); },
   };
 }
 

@@ -15,16 +15,25 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace coppice {
 
 /// MANAGER: a manager's part in all groups.
-using manager_actor = group_observer;
+using manager_actor = group_observer::extend<
+  // Hands over the lead of each group that another reachable manager may lead;
+  // answers how many those were.
+  caf::replies_to<atom::transfer>::with<uint32_t>,
+  // Who is about to be cut back is handed no lead.
+  caf::reacts_to<node_news>>;
 
 /// MANAGER with its timer.
-using manager_impl = manager_actor::extend<caf::reacts_to<atom::tick>>;
+using manager_impl
+  = manager_actor::extend<caf::reacts_to<atom::tick>,
+                          // Tells its tree.
+                          caf::replies_to<proto::Request>::with<proto::Reply>>;
 
 /// What MANAGER is told when it starts.
 struct manager_options {
@@ -58,10 +67,14 @@ struct manager_state {
 
   struct member_of {
     group_actor handle;
+    /// Unix time in milliseconds.
+    int64_t since_ms = 0;
     std::vector<uint64_t> members;
     lead_change lead;
     /// Since when this manager leads.
     std::optional<caf::actor_clock::time_point> since;
+    /// When it was handed over last.
+    std::optional<caf::actor_clock::time_point> handed;
   };
 
   // -- constructors, destructors, and assignment operators --------------------
@@ -80,6 +93,12 @@ struct manager_state {
 
   void on_tick();
 
+  caf::result<uint32_t> on_hand_over();
+
+  void on_nodes(const node_news& x);
+
+  caf::result<proto::Reply> on_request(const proto::Request& x);
+
   void on_exit(const caf::exit_msg& x);
 
   void on_down(const caf::down_msg& x);
@@ -94,7 +113,14 @@ struct manager_state {
   /// Begins the shards that are not there yet.
   void start_shards(const std::vector<proto::ShardRow>& xs);
 
+  /// Returns who may lead a group instead of this manager.
+  std::vector<uint64_t> heirs(const member_of& part,
+                              const std::vector<uint64_t>& reachable) const;
+
   void balance(const std::vector<uint64_t>& reachable);
+
+  /// @returns how many leads others could have.
+  uint32_t hand_over(const std::vector<uint64_t>& reachable);
 
   // -- member variables -------------------------------------------------------
 
@@ -112,6 +138,12 @@ struct manager_state {
   std::map<std::string, member_of> parts; ///< By group.
 
   cluster_facts facts;
+
+  /// Tags of managers that are about to be cut back, see `tag_of`.
+  std::set<uint32_t> closing;
+
+  /// Counts what was handed over, so that another one is asked each time.
+  size_t handed_over = 0;
 
   bool stopping = false;
 

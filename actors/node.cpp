@@ -10,8 +10,11 @@
 #include "actors/manager.hpp"
 #include "actors/net/middleman.hpp"
 #include "actors/net/node_prober.hpp"
+#include "actors/node_tree.hpp"
+#include "actors/node_vitals.hpp"
 #include "actors/node_watchdog.hpp"
 #include "actors/peer_links.hpp"
+#include "actors/regeneration_agent.hpp"
 #include "actors/services/counter.hpp"
 #include "actors/state_monitor.hpp"
 #include "actors/worker.hpp"
@@ -21,6 +24,7 @@
 #include "runtime/boot_time.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/log.hpp"
+#include "runtime/supervise/restart_backoff.hpp"
 #include "storage/consensus/membership.hpp"
 
 #include <caf/actor_system.hpp>
@@ -81,7 +85,9 @@ public:
       self_(sys),
       config_(config),
       start_(std::move(start)),
-      code_(std::move(code)) {}
+      code_(std::move(code)),
+      tree_(sys, config.keeper.stop_timeout,
+            [this](const caf::error&) { give_up(); }) {}
 
   /// Starts everything.
   /// @returns An exit code if the node cannot run.
@@ -93,15 +99,16 @@ public:
     options.stop = [] { ::kill(::getpid(), SIGTERM); };
     options.shards = config_.cluster.shards;
     options.cluster = config_.cluster.name;
+    options.parts = tree_.root();
     directory_ = sys_.spawn(directory, options);
-    watch(directory_);
+    tree_.hang("directory", directory_);
     start_monitor();
     if (config_.node.roles.manager)
       if (auto code = start_manager())
         return code;
     auto port = publish();
     if (!port)
-      return exit_code::unusable;
+      return node_exit::usage;
     listening_ = {config_.node.listen.host, *port};
     auto managers = find_managers();
     self_->send(monitor_, node_place{card(), managers});
@@ -111,6 +118,7 @@ public:
       return code;
     if (config_.node.roles.worker)
       start_worker(managers);
+    start_agent();
     log::info("node {} (incarnation {}) serves on {}", config_.node.id,
               start_.incarnation, to_string(listening_));
     if (start_.ready)
@@ -121,26 +129,13 @@ public:
   /// Stops everything, the worker first: its results need the rest. But not
   /// the link to the launcher: for the keeper a node without one has crashed.
   void stop() {
-    auto down = [this](auto& hdl) {
-      if (!hdl)
-        return;
-      auto x = caf::actor_cast<caf::actor>(hdl);
-      self_->send_exit(x, caf::exit_reason::user_shutdown);
-      self_->wait_for(x);
-      hdl = std::decay_t<decltype(hdl)>{};
-    };
-    stopping_ = true;
+    tree_.close();
     // What takes requests from clients first, then what serves those requests.
     for (; !parts_.empty(); parts_.pop_back())
       parts_.back()->stop();
-    down(host_);
-    down(worker_);
-    down(cluster_);
-    down(monitor_);
-    down(link_);
-    down(directory_);
-    down(manager_);
-    down(peers_);
+    tree_.stop({"regeneration_agent", "service_host", "worker", "cluster_link",
+                "state_monitor", "worker_link", "directory", "manager",
+                "peer_links"});
   }
 
   int failure() const {
@@ -148,18 +143,9 @@ public:
   }
 
 private:
-  /// A part that ends while the node runs ends the node.
-  template <class Handle>
-  void watch(const Handle& hdl) {
-    hdl->attach_functor([this](const caf::error& why) { on_end(why); });
-  }
-
-  void on_end(const caf::error& why) {
-    if (stopping_)
-      return;
-    failure_ = exit_code::gave_up;
-    log::error("a part of the node ended: {}",
-               why ? sys_.render(why) : "without a reason");
+  /// Ends the process, which the keeper starts again.
+  void give_up() {
+    failure_ = node_exit::gave_up;
     ::kill(::getpid(), SIGTERM);
   }
 
@@ -167,8 +153,8 @@ private:
     auto cannot = [&](const error& why) {
       log::error("node {} cannot open its state: {}", config_.node.id,
                  to_string(why));
-      return why.code == ec::corrupt_store ? exit_code::unusable
-                                           : exit_code::gave_up;
+      return why.code == ec::corrupt_store ? node_exit::usage
+                                           : node_exit::gave_up;
     };
     auto member = member_number(config_.data.dir, manager_tag(config_.node.id));
     if (!member)
@@ -187,7 +173,7 @@ private:
     group_contacts contacts{directory_, peers_, {}, monitor_};
     manager_ = sys_.spawn(manager, std::move(options), std::move(contacts),
                           std::move(opened.value()));
-    watch(manager_);
+    tree_.hang("manager", manager_, true);
     return std::nullopt;
   }
 
@@ -198,6 +184,12 @@ private:
     x.place.hosts = host_limits(config_.lease.duration);
     x.place.configured = config_.services;
     x.follow.stop_grace = config_.task.term_grace + std::chrono::seconds{5};
+    auto& own = config_.regeneration;
+    x.regenerate.by_itself = own.automatic;
+    x.regenerate.policy.max_parallel = own.max_parallel;
+    x.regenerate.policy.capacity_floor = own.capacity_floor / 100.0;
+    x.regenerate.policy.cooldown = own.cooldown;
+    x.regenerate.drain = own.drain;
     x.follow.history.keep = config_.ended_kept();
     x.accept.max_payload_bytes = config_.task.max_payload_bytes;
     auto& bad = x.accept.bad_nodes;
@@ -267,7 +259,7 @@ private:
       return net::spawn_middleman(sys_, patience);
     };
     peers_ = sys_.spawn(peer_links, std::move(options), directory_);
-    watch(peers_);
+    tree_.hang("peer_links", peers_);
     self_->send(directory_, peers_);
   }
 
@@ -289,10 +281,8 @@ private:
     options.cluster = config_.cluster.name;
     options.start = {config_.node.id, start_.incarnation};
     options.limits.limit = config_.keepalive.limit;
-    options.over = [this] {
-      failure_ = exit_code::gave_up;
-      ::kill(::getpid(), SIGTERM);
-    };
+    options.over = [this] { give_up(); };
+    options.parts = tree_.root();
     auto dir = config_.data.dir / "view";
     if (auto opened = cluster_view::open_or_renew(dir)) {
       auto& x = opened.value();
@@ -302,13 +292,14 @@ private:
       options.saved = std::move(x.saved);
       options.saver = sys_.spawn<caf::detached>(
         cluster_view_saver, std::shared_ptr<cluster_view>{std::move(x.view)});
+      tree_.hang("view_saver", options.saver);
     } else {
       log::warn("this node will know no others after a restart: {}",
                 to_string(opened.error()));
     }
     // Nothing may make it mute for long: it would be taken for silent.
     monitor_ = sys_.spawn<caf::detached>(state_monitor, std::move(options));
-    watch(monitor_);
+    tree_.hang("state_monitor", monitor_);
     self_->send(directory_, local_state_monitor_actor{monitor_});
   }
 
@@ -343,7 +334,7 @@ private:
       dial.managers = config_.worker.managers;
       link_ = sys_.spawn(worker_link, dial,
                          net::spawn_middleman(sys_, dial.patience));
-      watch(link_);
+      tree_.hang("worker_link", link_);
       self_->send(monitor_, node_listener{link_});
       managers.link = link_;
     }
@@ -354,7 +345,7 @@ private:
     if (!config_.node.roles.worker || start_.launcher_fd < 0)
       return;
     launcher_ = sys_.spawn<caf::detached>(launcher_link, start_.launcher_fd);
-    watch(launcher_);
+    tree_.hang("launcher_link", launcher_);
   }
 
   /// Starts what asks the cluster, and what runs services.
@@ -367,7 +358,7 @@ private:
       ask.managers.link = link_;
     ask.turn = "node";
     cluster_ = sys_.spawn(cluster_link, std::move(ask));
-    watch(cluster_);
+    tree_.hang("cluster_link", cluster_);
     if (!config_.node.roles.worker)
       return;
     services_ = std::make_shared<local_services>();
@@ -386,12 +377,12 @@ private:
       = std::min(options.stop_grace, config_.keeper.stop_timeout / 2);
     options.boot_time = read_boot_time;
     host_ = sys_.spawn(service_host, std::move(options));
-    watch(host_);
+    tree_.hang("service_host", host_);
   }
 
   std::optional<int> start_parts() {
     node_surroundings here{sys_,
-                           [this](auto& why) { on_end(why); },
+                           [this](auto& name, auto& x) { tree_.hang(name, x); },
                            caf::actor_cast<cluster_link_actor>(cluster_),
                            services_,
                            caf::actor_cast<service_host_actor>(host_),
@@ -400,7 +391,7 @@ private:
       auto part = make(here);
       if (!part) {
         log::error("{}", part.error().message);
-        return exit_code::unusable;
+        return node_exit::usage;
       }
       parts_.push_back(std::move(part.value()));
     }
@@ -408,6 +399,7 @@ private:
   }
 
   void start_worker(const manager_contacts& managers) {
+    slots_ = std::make_shared<slot_pool>(config_.worker.slots);
     executor_options options;
     options.node = config_.node.id;
     options.incarnation = start_.incarnation;
@@ -418,12 +410,38 @@ private:
     options.keepalive = config_.keepalive.interval;
     options.term_grace = config_.task.term_grace;
     options.logs = {config_.worker.logs_keep, config_.worker.logs_max_bytes};
+    options.pool = slots_;
     options.kinds = std::move(code_.kinds);
     options.kinds.push_back(checksum_kind());
     if (launcher_)
       options.starters.emplace("exec", exec_starter(sys_, commands()));
     worker_ = sys_.spawn(worker_node, std::move(options), managers);
-    watch(worker_);
+    tree_.hang("worker", worker_, true);
+  }
+
+  /// Starts what has this node cut back, and grow again.
+  void start_agent() {
+    regeneration_agent_options options;
+    options.start = {config_.node.id, start_.incarnation};
+    options.cluster = caf::actor_cast<cluster_link_actor>(cluster_);
+    options.manager = manager_;
+    options.slots = slots_;
+    ageing_limits ageing;
+    ageing.growth.warm_up = config_.ageing.warm_up;
+    ageing.growth.bucket = config_.ageing.resolution;
+    auto vitals = std::make_shared<node_vitals>(
+      ageing, config_.ageing.memory_limit, services_);
+    options.measure = [vitals](auto& x) { vitals->measure(x); };
+    options.calm = std::min(options.calm, config_.ageing.resolution / 4);
+    options.restart = [this] {
+      failure_ = node_exit::regenerate;
+      ::kill(::getpid(), SIGTERM);
+    };
+    agent_ = sys_.spawn(regeneration_agent, std::move(options));
+    tree_.hang("regeneration_agent", agent_);
+    self_->send(monitor_, caf::actor_cast<node_listener>(agent_));
+    if (manager_)
+      self_->send(monitor_, caf::actor_cast<node_listener>(manager_));
   }
 
   exec_settings commands() const {
@@ -440,8 +458,8 @@ private:
   const node_config& config_;
   node_start start_;
   node_code code_;
+  node_tree tree_;
   host_port listening_;
-  std::atomic<bool> stopping_ = false;
   std::atomic<int> failure_ = 0;
 
   directory_impl directory_;
@@ -454,6 +472,9 @@ private:
   cluster_link_impl cluster_;
   std::shared_ptr<local_services> services_;
   service_host_impl host_;
+  /// Those of the worker; null if there is none.
+  std::shared_ptr<slot_pool> slots_;
+  regeneration_agent_actor agent_;
   std::vector<std::unique_ptr<node_part>> parts_;
 };
 
@@ -483,9 +504,9 @@ int run_node(const node_config& config, node_start start, node_code code) {
     await_signal(signals);
     end = parts.failure();
   }
-  if (*end == exit_code::gave_up)
+  if (*end == node_exit::gave_up)
     std::_Exit(*end); // What is durable is durable; the rest is in doubt.
-  watchdog limit{config.keeper.stop_timeout, exit_code::gave_up};
+  watchdog limit{config.keeper.stop_timeout, node_exit::gave_up};
   log::info("node {} stops", config.node.id);
   parts.stop();
   log::info("node {} has stopped", config.node.id);

@@ -11,12 +11,13 @@
 #include "runtime/error.hpp"
 #include "runtime/service/local_services.hpp"
 
-#include <caf/error.hpp>
+#include <caf/actor.hpp>
 #include <caf/fwd.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace coppice {
@@ -33,8 +34,9 @@ public:
 /// What such a part finds when it starts.
 struct node_surroundings {
   caf::actor_system& system;
-  /// To be called if the part ends while the node runs: then the node ends.
-  std::function<void(const caf::error&)> over;
+  /// To be called with each actor of the part, and what it is called: if one
+  /// ends while the node runs, the node ends. Only while the part starts.
+  std::function<void(const std::string&, const caf::actor&)> hang;
   /// Has requests answered by the cluster.
   cluster_link_actor cluster{};
   /// What runs here, and who runs it; nothing if this node runs no services.
@@ -62,21 +64,10 @@ struct node_start {
   std::vector<node_part_maker> parts{};
 };
 
-/// How a node process ends, as its keeper understands it.
-namespace exit_code {
-
-inline constexpr int stopped = 0;
-/// The configuration cannot work: starting again would not help.
-inline constexpr int unusable = 2;
-/// A part of the node gave up: start again, with a pause.
-inline constexpr int gave_up = 70;
-
-} // namespace exit_code
-
-/// Runs a node in this process until SIGTERM, or until a part of it gives up.
-/// Then the process ends with an `exit_code`.
+/// Runs a node in this process until SIGTERM, until it is cut back, or until a
+/// part of it gives up. Then the process ends with a code of `node_exit`.
 /// @param config As `load` checked it.
-/// @returns An `exit_code` if the node could not be started.
+/// @returns A code of `node_exit` if the node could not be started.
 int run_node(const node_config& config, node_start start, node_code code);
 
 } // namespace coppice

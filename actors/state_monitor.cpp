@@ -313,7 +313,10 @@ std::string state_monitor_state::describe_age() const {
              : "node " + options.start.node + " knows nothing of the others";
 }
 
-proto::Reply state_monitor_state::on_request(const proto::Request& x) const {
+caf::result<proto::Reply>
+state_monitor_state::on_request(const proto::Request& x) {
+  if (x.has_tree() && options.parts)
+    return self->delegate(options.parts, x);
   if (!x.has_nodes())
     return refusal(ec::protocol_violation,
                    "the state monitor does not know this request");

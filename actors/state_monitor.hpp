@@ -73,6 +73,8 @@ struct state_monitor_options {
   std::chrono::milliseconds leave_timeout{1'000};
   /// Called when this start of the node is over: a later one has registered.
   std::function<void()> over = [] {};
+  /// Who supervises the parts of this node; invalid in tests.
+  api_actor parts{};
   /// Of the jitter; 0: any.
   uint32_t seed = 0;
 };
@@ -105,7 +107,7 @@ struct state_monitor_state {
 
   void on_listener(const node_listener& x);
 
-  proto::Reply on_request(const proto::Request& x) const;
+  caf::result<proto::Reply> on_request(const proto::Request& x);
 
   void on_tick(uint64_t which);
 

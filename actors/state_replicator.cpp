@@ -226,7 +226,7 @@ void state_replicator_state::propose_barriers() {
   auto xs = std::exchange(waiting_barriers, {});
   if (!member->ready_to_lead())
     return answer(xs, refused({ec::not_leader, "this manager does not lead"}));
-  if (member->alone())
+  if (member->alone() && flights.empty())
     return answer(xs, {});
   // Any entry will do that was proposed after the question.
   auto last = log_position{member->last_index(), member->term()};

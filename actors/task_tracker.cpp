@@ -218,8 +218,8 @@ void task_tracker_state::on_nodes(const node_news& x) {
   std::vector<verdict> lost;
   auto read = store->read([&](const table_view& view, uint64_t) {
     for (auto& row : *x.rows) {
-      if (row.hold)
-        drained[row.start.node] = *row.hold;
+      if (auto hold = task_hold(row))
+        drained[row.start.node] = *hold;
       else
         drained.erase(row.start.node);
       if (!proves_end(row))

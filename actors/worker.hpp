@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/executor.hpp"
+#include "actors/supervisor.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -18,7 +19,11 @@ using worker_node_actor = caf::typed_actor<
   // A manager says how many shards there are.
   caf::reacts_to<uint32_t>,
   // The EXECUTOR of this shard took a slot or gave one back.
-  caf::reacts_to<atom::slots, uint32_t>>;
+  caf::reacts_to<atom::slots, uint32_t>,
+  // The EXECUTOR of this shard was started, or started again.
+  caf::reacts_to<uint32_t, executor_actor>,
+  // Tells its tree.
+  caf::replies_to<proto::Request>::with<proto::Reply>>;
 
 /// The state of WORKER.
 struct worker_node_state {
@@ -34,9 +39,18 @@ struct worker_node_state {
 
   void on_slots(uint32_t shard);
 
+  void on_executor(uint32_t shard, executor_actor x);
+
+  caf::result<proto::Reply> on_request(const proto::Request& x);
+
   void on_exit(caf::exit_msg& x);
 
   void on_down(const caf::down_msg& x);
+
+  // -- parts of the handlers --------------------------------------------------
+
+  /// Returns the EXECUTOR of a shard, as its supervisor starts it.
+  supervised_child make_executor(uint32_t shard);
 
   // -- member variables -------------------------------------------------------
 
@@ -51,8 +65,8 @@ struct worker_node_state {
   /// By shard.
   std::vector<executor_actor> executors;
 
-  /// How many of them live.
-  size_t alive = 0;
+  /// Who starts them, and starts them again.
+  supervisor_actor supervised;
 
   bool stopping = false;
 
@@ -60,7 +74,10 @@ struct worker_node_state {
 };
 
 /// Runs tasks of all shards. Remains until it is told to exit, and then until
-/// all that runs has been stopped and told; ends if an EXECUTOR does.
+/// all that runs has been stopped and told. An EXECUTOR that fails is started
+/// again: it says hello as a new connection, holds no attempts, and the manager
+/// judges what its predecessor held. If that happens too often, or if exclusive
+/// attempts were lost with one, WORKER ends.
 /// @param self The actor itself.
 /// @param options Of each EXECUTOR; the folder is that of the node's data.
 /// @param managers Where they find the managers.
@@ -69,3 +86,5 @@ worker_node(worker_node_actor::stateful_pointer<worker_node_state> self,
             executor_options options, manager_contacts managers);
 
 } // namespace coppice
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(coppice::executor_actor)

@@ -5,6 +5,7 @@
 
 #include "proto/service.pb.h"
 #include "runtime/health/quarantine.hpp"
+#include "runtime/health/regeneration/regeneration_planner.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -139,6 +140,28 @@ struct node_config {
     ms backoff = quarantine_limits{}.backoff_min;
   };
 
+  struct regeneration_section {
+    /// Whether what is worn is cut back without being asked for.
+    bool automatic = true;
+    /// So many nodes at once.
+    size_t max_parallel = regeneration_policy{}.max_parallel;
+    /// The share of the workers that stays, in percent.
+    uint32_t capacity_floor = 50;
+    /// The same thing is not cut back again before, unless people ask.
+    ms cooldown = regeneration_policy{}.cooldown;
+    /// How long tasks have to move; what did not is stopped, and tried again.
+    ms drain{60'000};
+  };
+
+  struct ageing_section {
+    /// Nothing is concluded from what is measured before.
+    ms warm_up{600'000};
+    /// The shortest span that is looked at as one.
+    ms resolution{60'000};
+    /// How much memory a node may have; 0: that of the machine.
+    uint64_t memory_limit = 0;
+  };
+
   struct raft_section {
     /// How long a manager waits for its leader before it stands for election.
     ms election_timeout{500};
@@ -231,6 +254,8 @@ struct node_config {
   lease_section lease;
   keepalive_section keepalive;
   quarantine_section quarantine;
+  regeneration_section regeneration;
+  ageing_section ageing;
   raft_section raft;
   cluster_section cluster;
   worker_section worker;

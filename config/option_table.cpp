@@ -191,6 +191,54 @@ void add_quarantine(std::vector<option>& xs) {
     {1ms, 24h}, [](auto& x) -> auto& { return x.quarantine.backoff; }));
 }
 
+void add_regeneration(std::vector<option>& xs) {
+  xs.push_back(make(
+    {"regeneration.automatic",
+     "Whether a node or service that is worn is cut back without being asked"
+     " for. The managers' setting counts, as with the whole section."},
+    "YES|NO", "", [](auto& x) -> auto& { return x.regeneration.automatic; },
+    parse_bool, [](bool x) { return std::string{x ? "yes" : "no"}; }));
+  xs.push_back(count(
+    {"regeneration.max_parallel", "So many nodes are regenerated at once."},
+    {1, 1'000}, [](auto& x) -> auto& { return x.regeneration.max_parallel; }));
+  xs.push_back(count(
+    {"regeneration.capacity_floor",
+     "Where nobody asked for it, a worker is cut back only if more than this"
+     " share of all workers, in percent, is well; one alone is cut back all the"
+     " same."},
+    {0, 100}, [](auto& x) -> auto& { return x.regeneration.capacity_floor; }));
+  xs.push_back(duration(
+    {"regeneration.cooldown",
+     "What was regenerated is not worn again before this time is over, and"
+     " twice as long after each time that did not help."},
+    {0ms, 24h * 365},
+    [](auto& x) -> auto& { return x.regeneration.cooldown; }));
+  xs.push_back(duration(
+    {"regeneration.drain",
+     "How long the tasks of a node that is regenerated have to move at a"
+     " checkpoint, or to end; then they are stopped, and tried again."},
+    {0ms, 24h * 30}, [](auto& x) -> auto& { return x.regeneration.drain; }));
+}
+
+void add_ageing(std::vector<option>& xs) {
+  xs.push_back(duration(
+    {"ageing.warm_up",
+     "A process that grows wears out only if it still does so after this time"
+     " from its start: caches fill first."},
+    {1s, 24h * 30}, [](auto& x) -> auto& { return x.ageing.warm_up; }));
+  xs.push_back(duration(
+    {"ageing.resolution",
+     "Growth is looked for in the lowest values of spans of this length and of"
+     " longer ones, so it takes 18 of them at least to be found."},
+    {100ms, 1h}, [](auto& x) -> auto& { return x.ageing.resolution; }));
+  xs.push_back(size(
+    {"ageing.memory_limit",
+     "How much memory the node may have: it is regenerated when that is"
+     " reached, or when it grows and will be. 0: that of the machine, or of its"
+     " control group. Processes of services have a limit of their own."},
+    {0, TiB}, [](auto& x) -> auto& { return x.ageing.memory_limit; }));
+}
+
 void add_raft(std::vector<option>& xs) {
   xs.push_back(duration(
     {"raft.election_timeout",
@@ -320,8 +368,9 @@ std::string option::text() const {
 const std::vector<option>& option_table() {
   static const auto table = [] {
     std::vector<option> xs;
-    for (auto add : {add_node, add_data, add_task, add_quarantine, add_raft,
-                     add_cluster, add_worker, add_net, add_keeper})
+    for (auto add :
+         {add_node, add_data, add_task, add_quarantine, add_regeneration,
+          add_ageing, add_raft, add_cluster, add_worker, add_net, add_keeper})
       add(xs);
     return xs;
   }();

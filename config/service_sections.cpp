@@ -106,12 +106,14 @@ result<> set_labels(ServiceSpec& x, std::string_view value) {
   return ok();
 }
 
-result<> set_hold_bytes(ServiceSpec& x, std::string_view value) {
-  auto parsed = parse_size(value, {1, uint64_t{4} << 30});
-  if (!parsed)
-    return parsed.error();
-  x.set_hold_bytes(parsed.value());
-  return ok();
+assignment size(size_range allowed, void (*set)(ServiceSpec&, uint64_t)) {
+  return [set, allowed](ServiceSpec& x, std::string_view value) -> result<> {
+    auto parsed = parse_size(value, allowed);
+    if (!parsed)
+      return parsed.error();
+    set(x, parsed.value());
+    return ok();
+  };
 }
 
 const std::map<std::string, assignment, std::less<>>& assignments() {
@@ -147,7 +149,11 @@ const std::map<std::string, assignment, std::less<>>& assignments() {
                [](auto& x, auto y) { x.set_held(y); })},
     {"hold_requests",
      count({1, 1'000'000}, [](auto& x, auto y) { x.set_hold_requests(y); })},
-    {"hold_bytes", set_hold_bytes},
+    {"hold_bytes", size({1, uint64_t{4} << 30},
+                        [](auto& x, auto y) { x.set_hold_bytes(y); })},
+    {"state_path", text([](auto& x, auto y) { x.set_state_path(y); })},
+    {"memory_limit", size({uint64_t{1} << 20, uint64_t{1} << 50},
+                          [](auto& x, auto y) { x.set_memory_limit(y); })},
     {"hold_time", duration([](auto& x, auto y) { x.set_hold_ms(y); })},
     {"exclusive", yes_or_no([](auto& x, auto y) { x.set_exclusive(y); })},
   };

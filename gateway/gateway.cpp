@@ -89,7 +89,6 @@ public:
   }
 
   void stop() override {
-    stopping_ = true;
     // The bridge last: what has come needs it.
     if (server_)
       server_->stop(stop_grace);
@@ -122,17 +121,13 @@ private:
   }
 
   void start_actors(const node_config& config, const node_surroundings& here) {
-    auto fails = [this, over = here.over](const caf::error& why) {
-      if (!stopping_)
-        over(why);
-    };
     http_bridge_options options;
     options.cluster = here.cluster;
     options.on_tokens = [book = book_](const proto::TokensReply& x) {
       book->store(std::make_shared<const api::token_book>(x));
     };
     bridge_ = here.system.spawn(http_bridge, std::move(options));
-    bridge_->attach_functor(fails);
+    here.hang("http_bridge", caf::actor_cast<caf::actor>(bridge_));
     request_forwarder_options follow;
     follow.cluster = here.cluster;
     follow.file = config.data.dir / "routes";
@@ -141,7 +136,7 @@ private:
     };
     routes_
       = here.system.spawn<caf::detached>(request_forwarder, std::move(follow));
-    routes_->attach_functor(fails);
+    here.hang("request_forwarder", caf::actor_cast<caf::actor>(routes_));
     self_->send(here.monitor, caf::actor_cast<node_listener>(routes_));
   }
 
@@ -215,7 +210,6 @@ private:
   }
 
   caf::scoped_actor self_;
-  std::atomic<bool> stopping_ = false;
   std::string node_;
   /// Of the thread of the server.
   api::metrics_book metrics_;

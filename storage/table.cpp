@@ -65,6 +65,8 @@ const char* to_string(table x) noexcept {
       return "journal_id";
     case table::journal_chunk:
       return "journal_chunk";
+    case table::regeneration:
+      return "regeneration";
   }
   return "unknown";
 }

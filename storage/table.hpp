@@ -42,11 +42,12 @@ enum class table : uint8_t {
   journal_reply,
   journal_id,
   journal_chunk,
+  regeneration,
 };
 
 /// How many tables there are.
 /// @relates table
-inline constexpr size_t table_count = 29;
+inline constexpr size_t table_count = 30;
 
 /// @relates table
 inline constexpr size_t to_index(table x) noexcept {

@@ -44,6 +44,9 @@ std::string with_port(std::string text, uint16_t port) {
   return text;
 }
 
+/// See ServiceSpec.
+constexpr int64_t default_capture_ms = 60'000;
+
 /// So much of the end of its output is told where it has failed.
 constexpr size_t told_bytes = 300;
 
@@ -92,6 +95,8 @@ uint16_t find_free_port() {
 }
 
 process_run_state::~process_run_state() {
+  if (options.keeper)
+    caf::anon_send_exit(options.keeper, caf::exit_reason::kill);
   if (!options.here.services)
     return;
   options.here.services->erase(options.start.who, options.start.epoch);
@@ -112,6 +117,7 @@ void process_run_state::init(process_run_options xs) {
   port = find_free_port();
   if (port == 0)
     return finish(proto::SERVICE_FAILED, "no port of 127.0.0.1 is free");
+  restored = !options.keeper;
   auto patience = options.start.spec.start_timeout_ms();
   start_ends = self->clock().now() + ms{patience > 0 ? patience : 30'000};
   id = next_launch_id();
@@ -165,7 +171,9 @@ void process_run_state::on_event(const proto::LaunchEvent& x) {
       here.epoch = options.start.epoch;
       here.port = port;
       here.lease = options.start.lease;
+      here.pid = x.started().pid();
       auto& spec = options.start.spec;
+      here.memory_limit = spec.memory_limit();
       here.health_path = spec.health_path();
       if (spec.health_interval_ms() > 0)
         here.health_interval_ms = spec.health_interval_ms();
@@ -236,10 +244,17 @@ void process_run_state::await_requests() {
   if (over || stopped)
     return;
   auto busy = in_flight && *in_flight > 0;
-  if (busy && self->clock().now() < leave_ends) {
+  auto unsaved = options.keeper && restored && !captured;
+  if ((busy || unsaved) && self->clock().now() < leave_ends) {
+    if (!busy)
+      capture();
     self->delayed_send(self, options.tick, caf::flush_atom::value);
     return;
   }
+  if (unsaved)
+    log::error("service {} loses what it did since its state was saved last: "
+               "it could not be saved in time",
+               options.start.who.service);
   stopped = true;
   stop(options.term_grace);
 }
@@ -251,8 +266,10 @@ void process_run_state::on_tick() {
   auto healthy
     = options.here.services->is_healthy(options.start.who, options.start.epoch);
   if (said == proto::SERVICE_STARTING) {
-    if (healthy)
+    if (healthy && restored)
       return say(proto::SERVICE_READY);
+    if (healthy)
+      restore();
     if (self->clock().now() < start_ends)
       return;
     trouble = "it was not healthy in time after its start";
@@ -263,6 +280,66 @@ void process_run_state::on_tick() {
   auto status = healthy ? proto::SERVICE_READY : proto::SERVICE_UNHEALTHY;
   if (status != said)
     say(status, healthy ? "" : "it does not answer as healthy");
+  if (options.keeper && self->clock().now() >= next_capture)
+    capture();
+}
+
+// -- its state ----------------------------------------------------------------
+
+void process_run_state::restore() {
+  if (std::exchange(keeping, true))
+    return;
+  self->request(options.keeper, caf::infinite, caf::put_atom::value, port)
+    .then([this](const std::string& problem) { on_restored(problem); },
+          [this](const caf::error& why) {
+            on_restored(self->system().render(why));
+          });
+}
+
+void process_run_state::on_restored(const std::string& problem) {
+  keeping = false;
+  if (over || leaving)
+    return;
+  restored = problem.empty();
+  schedule_capture();
+  if (restored)
+    return;
+  trouble = "its state cannot be restored: " + problem;
+  leaving = true;
+  options.here.services->erase(options.start.who, options.start.epoch);
+  stop(options.term_grace);
+}
+
+void process_run_state::schedule_capture() {
+  auto interval = options.start.spec.capture_interval_ms();
+  next_capture
+    = self->clock().now() + ms{interval > 0 ? interval : default_capture_ms};
+}
+
+void process_run_state::capture() {
+  if (std::exchange(keeping, true))
+    return;
+  schedule_capture();
+  // What was begun before it left may lack what came then.
+  auto is_last = stopping_requests();
+  self->request(options.keeper, caf::infinite, caf::get_atom::value, port)
+    .then([this, is_last](
+            const std::string& problem) { on_captured(is_last, problem); },
+          [this, is_last](const caf::error& why) {
+            on_captured(is_last, self->system().render(why));
+          });
+}
+
+bool process_run_state::stopping_requests() const {
+  return leaving && (!in_flight || *in_flight == 0);
+}
+
+void process_run_state::on_captured(bool is_last, const std::string& problem) {
+  keeping = false;
+  captured = captured || (is_last && problem.empty());
+  if (!problem.empty())
+    log::warn("the state of service {} is not saved, that is tried again: {}",
+              options.start.who.service, problem);
 }
 
 // -- parts --------------------------------------------------------------------

@@ -5,6 +5,7 @@
 
 #include "actors/launcher_link.hpp"
 #include "actors/services/instance.hpp"
+#include "actors/services/state_keeper.hpp"
 
 #include <caf/atom.hpp>
 #include <caf/stateful_actor.hpp>
@@ -31,6 +32,8 @@ struct process_run_options {
   instance_start start;
   instance_surroundings here;
   launcher_actor launcher;
+  /// Saves its state; invalid if it has none.
+  state_keeper_actor keeper;
   /// Where its output goes.
   std::filesystem::path folder;
   /// Between SIGTERM and SIGKILL.
@@ -66,7 +69,8 @@ struct process_run_state {
 
   void on_tick();
 
-  /// Stops the command once it has answered what it was asked.
+  /// Stops the command once it has answered what it was asked, and its state
+  /// is saved.
   void await_requests();
 
   // -- parts of the handlers --------------------------------------------------
@@ -77,6 +81,22 @@ struct process_run_state {
   result<> prepare();
 
   void on_exited(const proto::CommandExited& x);
+
+  /// Gives the process its state back, before it gets requests.
+  void restore();
+
+  void on_restored(const std::string& problem);
+
+  /// Saves its state, if it is time for that.
+  void capture();
+
+  /// @param is_last It gets no more requests.
+  void on_captured(bool is_last, const std::string& problem);
+
+  void schedule_capture();
+
+  /// Returns whether it has answered all that it will ever get.
+  bool stopping_requests() const;
 
   /// Tells the launcher to stop the command.
   void stop(std::chrono::milliseconds grace);
@@ -103,6 +123,17 @@ struct process_run_state {
 
   /// It has to be healthy until then.
   caf::actor_clock::time_point start_ends;
+
+  /// It has its state, or needs none.
+  bool restored = false;
+
+  /// The keeper restores or saves its state at this time.
+  bool keeping = false;
+
+  /// Its state was saved after its last request.
+  bool captured = false;
+
+  caf::actor_clock::time_point next_capture{};
 
   /// Why it is stopped, if not because the cluster wants that.
   std::string trouble;

@@ -175,6 +175,19 @@ std::string service_host_state::impossible(const proto::ServiceSpec& x) const {
   return "the program" + where + " has no service class '" + wanted + "'";
 }
 
+state_keeper_actor service_host_state::spawn_keeper(const instance_start& x) {
+  state_keeper_options how;
+  how.place = {x.shard, x.number, x.epoch};
+  how.path = x.spec.state_path();
+  how.cluster = options.cluster;
+  how.patience
+    = ms{x.spec.request_timeout_ms() > 0 ? x.spec.request_timeout_ms()
+                                         : default_request_timeout_ms};
+  return options.threads
+           ? self->spawn<caf::detached>(state_keeper, std::move(how))
+           : self->spawn(state_keeper, std::move(how));
+}
+
 instance_actor service_host_state::spawn(instance_start x) {
   instance_surroundings here{options.cluster, options.services,
                              caf::actor_cast<instance_observer>(self)};
@@ -183,6 +196,8 @@ instance_actor service_host_state::spawn(instance_start x) {
     how.start = std::move(x);
     how.here = std::move(here);
     how.launcher = options.launcher;
+    if (!how.start.spec.state_path().empty())
+      how.keeper = spawn_keeper(how.start);
     how.folder = options.folder;
     how.term_grace = options.term_grace;
     return caf::actor_cast<instance_actor>(

@@ -5,6 +5,7 @@
 
 #include "actors/launcher_link.hpp"
 #include "actors/services/instance.hpp"
+#include "actors/services/state_keeper.hpp"
 #include "config/node_config.hpp"
 #include "runtime/service/host_plan.hpp"
 
@@ -152,6 +153,9 @@ struct service_host_state {
   void end(const service_instance& who, const std::string& why);
 
   instance_actor spawn(instance_start x);
+
+  /// Starts what saves the state of a process.
+  state_keeper_actor spawn_keeper(const instance_start& x);
 
   /// Says why an instance cannot be started on this node.
   std::string impossible(const proto::ServiceSpec& x) const;

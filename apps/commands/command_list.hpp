@@ -25,6 +25,8 @@ extern const command nodes_command_info;
 extern const command drain_command_info;
 extern const command release_command_info;
 extern const command forget_command_info;
+extern const command regenerate_command_info;
+extern const command regenerations_command_info;
 extern const command events_command_info;
 extern const command managers_command_info;
 extern const command manager_command_info;
@@ -34,6 +36,7 @@ extern const command products_command_info;
 extern const command product_command_info;
 extern const command service_command_info;
 extern const command token_command_info;
+extern const command tree_command_info;
 extern const command stop_command_info;
 
 // -- for scripts inside a task

@@ -210,6 +210,8 @@ namespace {
 std::string node_state_name(const proto::Node& x) {
   if (x.suspected())
     return "suspect";
+  if (x.regeneration() != proto::NO_PHASE)
+    return "regenerating";
   if (x.state() == "healthy" && x.drained_ms() != 0)
     return x.leased() > 0 ? "draining" : "drained";
   if (x.state() == "healthy" && x.quarantined())
@@ -271,6 +273,7 @@ std::string render_event(const proto::Event& x) {
     case proto::Event::RELEASED:
       what = node + " is not drained any more";
       break;
+    case proto::Event::REGENERATION:
     case proto::Event::NOTE:
       what = printable(x.text());
       break;

@@ -72,6 +72,13 @@ std::string render_tokens(const proto::TokensReply& x, unix_ms now);
 /// Renders the table of `coppice nodes`.
 std::string render_nodes(const proto::NodesReply& xs, unix_ms now);
 
+/// Renders a regeneration: its target and end, its evidence, and its phases
+/// with the time that each took.
+std::string render_regeneration(const proto::RegenerationRow& x, unix_ms now);
+
+/// Renders the tree of `coppice tree`.
+std::string render_tree(const proto::TreeReply& x, unix_ms now);
+
 /// Renders the table of `coppice service list`.
 std::string render_services(const std::vector<proto::ServiceRow>& xs,
                             unix_ms now);

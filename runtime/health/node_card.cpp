@@ -25,6 +25,8 @@ void describe(const node_entry& x, proto::Node& out) {
   *out.mutable_labels() = std::move(*card.mutable_labels());
   out.set_host(card.host());
   out.set_pid(card.pid());
+  if (x.regeneration)
+    out.set_regeneration(x.regeneration->phase);
   if (!x.hold)
     return;
   out.set_drained_ms(x.hold->since_ms);

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "proto/regeneration.pb.h"
 #include "runtime/health/list_version.hpp"
 #include "runtime/task/worker_key.hpp"
 
@@ -53,6 +54,20 @@ struct node_hold {
   bool operator==(const node_hold&) const = default;
 };
 
+/// A node is cut back, to grow again: until then it is given nothing.
+struct node_regeneration {
+  uint64_t number = 0;
+  proto::RegenerationPhase phase = proto::NO_PHASE;
+  /// Unix times in milliseconds.
+  int64_t since_ms = 0;
+  /// Tasks that have not moved by then are stopped; 0: never.
+  int64_t drain_deadline_ms = 0;
+  /// The start that is cut back: a later one is what has grown again.
+  uint64_t incarnation = 0;
+
+  bool operator==(const node_regeneration&) const = default;
+};
+
 /// What the list says of one node: a durable row, an event, and an item of an
 /// answer.
 struct node_entry {
@@ -70,6 +85,8 @@ struct node_entry {
   int64_t changed_ms = 0;
   /// Empty unless it is drained.
   std::optional<node_hold> hold{};
+  /// Empty unless it is being regenerated.
+  std::optional<node_regeneration> regeneration{};
 
   bool operator==(const node_entry&) const = default;
 };

@@ -34,6 +34,11 @@ node_entry from_message(const proto::NodeListRow& x) {
                  from_message(x.changed()),      x.changed_ms()};
   if (x.has_hold())
     out.hold = {x.hold().since_ms(), x.hold().deadline_ms()};
+  if (x.has_regeneration()) {
+    auto& y = x.regeneration();
+    out.regeneration = {y.number(), y.phase(), y.since_ms(),
+                        y.drain_deadline_ms(), y.incarnation()};
+  }
   return out;
 }
 
@@ -49,6 +54,14 @@ proto::NodeListRow to_message(const node_entry& x) {
   if (x.hold) {
     out.mutable_hold()->set_since_ms(x.hold->since_ms);
     out.mutable_hold()->set_deadline_ms(x.hold->deadline_ms);
+  }
+  if (x.regeneration) {
+    auto& y = *out.mutable_regeneration();
+    y.set_number(x.regeneration->number);
+    y.set_phase(x.regeneration->phase);
+    y.set_since_ms(x.regeneration->since_ms);
+    y.set_drain_deadline_ms(x.regeneration->drain_deadline_ms);
+    y.set_incarnation(x.regeneration->incarnation);
   }
   return out;
 }

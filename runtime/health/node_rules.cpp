@@ -3,6 +3,8 @@
 
 #include "runtime/health/node_rules.hpp"
 
+#include <algorithm>
+
 namespace coppice {
 
 namespace {
@@ -13,7 +15,7 @@ bool is_start(const node_entry* row, const worker_key& start) {
 
 /// Returns the row with another state, without its version.
 node_entry changed(const node_entry& row, node_state state, down_cause cause) {
-  return {row.start, state, cause, row.card, {}, 0, row.hold};
+  return {row.start, state, cause, row.card, {}, 0, row.hold, row.regeneration};
 }
 
 } // namespace
@@ -41,8 +43,10 @@ std::optional<node_entry> registered(const node_entry* row,
   if (admit(row, start) != admission::fresh)
     return std::nullopt;
   node_entry out{start, node_state::healthy, down_cause::none, card, {}, 0};
-  if (row)
+  if (row) {
     out.hold = row->hold;
+    out.regeneration = row->regeneration;
+  }
   return out;
 }
 
@@ -84,6 +88,38 @@ std::optional<node_entry> released(const node_entry* row) {
   auto out = changed(*row, row->state, row->cause);
   out.hold.reset();
   return out;
+}
+
+node_entry regenerating(const node_entry& row,
+                        const std::optional<node_regeneration>& x) {
+  auto out = changed(row, row.state, row.cause);
+  out.regeneration = x;
+  return out;
+}
+
+std::optional<node_hold> task_hold(const node_entry& row) {
+  if (!row.regeneration)
+    return row.hold;
+  auto& own = *row.regeneration;
+  node_hold out{own.since_ms, own.drain_deadline_ms};
+  if (!row.hold)
+    return out;
+  out.since_ms = std::min(out.since_ms, row.hold->since_ms);
+  if (auto other = row.hold->deadline_ms; other != 0)
+    out.deadline_ms
+      = out.deadline_ms == 0 ? other : std::min(out.deadline_ms, other);
+  return out;
+}
+
+bool keeps_services_away(const node_entry& row) {
+  return row.hold
+         || (row.regeneration && row.regeneration->phase < proto::RESTORE);
+}
+
+bool sends_services_away(const node_entry& row) {
+  return row.regeneration
+         && (row.regeneration->phase == proto::CAPTURE
+             || row.regeneration->phase == proto::RESTART);
 }
 
 proto::DrainOrder drain_order(const std::optional<node_hold>& hold,

@@ -58,6 +58,23 @@ std::optional<node_entry> drained(const node_entry* row, const node_hold& hold);
 /// or nothing if there is nothing to write.
 std::optional<node_entry> released(const node_entry* row);
 
+/// Returns the row of a node in a phase of its regeneration, or, with nothing,
+/// after it; without its version.
+node_entry regenerating(const node_entry& row,
+                        const std::optional<node_regeneration>& x);
+
+/// Returns what keeps tasks away from a node: people drain it, or it is being
+/// regenerated.
+std::optional<node_hold> task_hold(const node_entry& row);
+
+/// Returns whether a node is to be given no services: as long as people drain
+/// it, or until it is back after it was cut back.
+bool keeps_services_away(const node_entry& row);
+
+/// Returns whether a node is to have no services any more, also where nobody
+/// else can have them: its process is about to end.
+bool sends_services_away(const node_entry& row);
+
 /// Returns what a node has to do with its attempts.
 /// @param now_ms Unix time in milliseconds.
 proto::DrainOrder drain_order(const std::optional<node_hold>& hold,

@@ -61,7 +61,10 @@ struct local_service {
   service_handler handle{};
   /// Where its process listens on 127.0.0.1, if it is not native.
   uint16_t port = 0;
+  /// Its process, which leads a group; 0 if it is native.
+  int32_t pid = 0;
   /// See ServiceSpec.
+  uint64_t memory_limit = 0;
   std::string health_path{};
   int64_t health_interval_ms = 1'000;
   int64_t request_timeout_ms = 30'000;

@@ -4,6 +4,7 @@
 #include "runtime/service/service_hosts.hpp"
 
 #include "runtime/health/node_card.hpp"
+#include "runtime/health/node_rules.hpp"
 #include "runtime/task/label_rules.hpp"
 
 #include <algorithm>
@@ -124,7 +125,12 @@ bool service_hosts::lease_is_over(const std::string& node,
 
 bool service_hosts::is_drained(const std::string& node) const {
   auto found = list_.find(node);
-  return found != list_.end() && found->second.row.hold.has_value();
+  return found != list_.end() && keeps_services_away(found->second.row);
+}
+
+bool service_hosts::is_closing(const std::string& node) const {
+  auto found = list_.find(node);
+  return found != list_.end() && sends_services_away(found->second.row);
 }
 
 const proto::ServiceReport*
@@ -149,7 +155,7 @@ bool service_hosts::lacks(const proto::ServicePlace& place,
 bool service_hosts::may_have_more(const listed_node& x, time_point now) const {
   auto& row = x.row;
   auto* host = find(row.start.node, row.start.incarnation);
-  return row.state == node_state::healthy && !row.hold && host
+  return row.state == node_state::healthy && !keeps_services_away(row) && host
          && now < host->asked + limits_.fresh;
 }
 

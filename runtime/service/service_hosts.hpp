@@ -88,6 +88,9 @@ public:
 
   bool is_drained(const std::string& node) const;
 
+  /// Returns whether everything has to leave the node.
+  bool is_closing(const std::string& node) const;
+
   /// Returns what the node said last of an instance in that epoch.
   const proto::ServiceReport* report(const proto::ServicePlace& place,
                                      const std::string& service) const;

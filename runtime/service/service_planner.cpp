@@ -98,10 +98,9 @@ service_planner::next(const row_list& rows,
     }
     if (!row.removed() || !x.places.empty())
       continue;
-    step.kind
-      = row.spec().form() == proto::NATIVE_SERVICE && dropped.count(name) == 0
-          ? service_step::kind_type::drop
-          : service_step::kind_type::erase;
+    step.kind = has_journal(row.spec()) && dropped.count(name) == 0
+                  ? service_step::kind_type::drop
+                  : service_step::kind_type::erase;
     step.number = row.number();
     step.shard = row.shard();
     return step;
@@ -242,7 +241,9 @@ void service_planner::ask_to_leave(look& x) {
       // Where nobody else can have it, it stays until its node stops.
       auto is_drained = hosts.is_drained(place.node()) && is_free(place);
       auto is_ready = place.status() == proto::SERVICE_READY;
-      if ((!is_old && !is_drained) || (is_ready && unavailable > 0))
+      auto may_stay = !is_old && !is_drained;
+      if (!hosts.is_closing(place.node())
+          && (may_stay || (is_ready && unavailable > 0)))
         continue;
       unavailable += is_ready ? 1 : 0;
     }

@@ -45,6 +45,12 @@ result<> check_form(const proto::ServiceSpec& x) {
         return wrong("command", "a native service has none");
       if (x.instances() > 1)
         return wrong("instances", "a native service has one");
+      if (!x.state_path().empty())
+        return wrong("state_path", "a native service needs none: its events "
+                                   "are saved");
+      if (x.memory_limit() > 0)
+        return wrong("memory_limit", "a native service lives in the process of "
+                                     "its node: see ageing.memory_limit");
       if (x.native_class().size() > max_name_bytes)
         return wrong("class", "has more than 64 bytes");
       return ok();
@@ -57,6 +63,11 @@ result<> check_form(const proto::ServiceSpec& x) {
       if (x.instances() > max_service_instances)
         return wrong("instances",
                      "at most " + std::to_string(max_service_instances));
+      if (!x.state_path().empty() && x.state_path().front() != '/')
+        return wrong("state_path", "has to begin with /");
+      if (!x.state_path().empty() && x.instances() > 1)
+        return wrong("instances", "a service whose state is saved "
+                                  "(state_path) has one");
       return ok();
     default:
       return wrong("form", "has to be native or process");
@@ -127,6 +138,10 @@ result<> check_service(const proto::ServiceSpec& x) {
     if (auto checked = check(x); !checked)
       return checked;
   return ok();
+}
+
+bool has_journal(const proto::ServiceSpec& x) {
+  return x.form() == proto::NATIVE_SERVICE || !x.state_path().empty();
 }
 
 uint32_t instances_of(const proto::ServiceSpec& x) {

@@ -24,6 +24,9 @@ result<> check_service_name(std::string_view x);
 ///          what to do.
 result<> check_service(const proto::ServiceSpec& x);
 
+/// Returns whether what it does is kept in a journal.
+bool has_journal(const proto::ServiceSpec& x);
+
 /// Returns how many instances are wanted.
 uint32_t instances_of(const proto::ServiceSpec& x);
 

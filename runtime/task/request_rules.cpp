@@ -66,6 +66,9 @@ bool changes_nothing(const proto::Request& x) {
     case proto::Request::kEvents:
     case proto::Request::kTokens:
     case proto::Request::kServices:
+    case proto::Request::kRegenerations:
+    case proto::Request::kVitals: // The next one says the same.
+    case proto::Request::kTree:
       return true;
     case proto::Request::kSubmit:
     case proto::Request::kCancel:
@@ -80,6 +83,7 @@ bool changes_nothing(const proto::Request& x) {
     case proto::Request::kService:
     case proto::Request::kLeaseTasks:
     case proto::Request::kClientLease:
+    case proto::Request::kRegenerate:
     case proto::Request::KIND_NOT_SET: // It may be of a newer version.
       return false;
     case proto::Request::kJournal:
@@ -92,6 +96,7 @@ bool is_repeatable(const proto::Request& x) {
   switch (x.kind_case()) {
     case proto::Request::kRetry: // A second one finds it waiting: refused.
     case proto::Request::kStop:  // A second one may stop the next incarnation.
+    case proto::Request::kRegenerate: // A second one may cut back the next.
       return false;
     case proto::Request::kLeaseTasks:
       return !x.lease_tasks().request_id().empty();

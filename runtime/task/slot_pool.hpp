@@ -27,6 +27,12 @@ public:
     ++users_;
   }
 
+  /// Counts one user less. What it had taken it has given back.
+  void leave() {
+    std::lock_guard guard{mutex_};
+    --users_;
+  }
+
   /// Takes *n* slots.
   /// @returns False if so many are not free; then it takes none.
   bool take(uint32_t n) {

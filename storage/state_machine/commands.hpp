@@ -5,6 +5,7 @@
 
 #include "proto/command.pb.h"
 #include "runtime/error.hpp"
+#include "runtime/health/node_entry.hpp"
 #include "runtime/task/task_id.hpp"
 #include "runtime/task/task_state.hpp"
 #include "storage/state_machine/state_machine.hpp"
@@ -78,12 +79,30 @@ void apply_token(context ctx, const proto::TokenCommand& command,
 void apply_service(context ctx, const proto::ServiceCommand& command,
                    proto::ServiceOutcome& outcome);
 
+void apply_regeneration(context ctx, const proto::RegenerationCommand& command,
+                        proto::RegenerationOutcome& outcome);
+
 // Of a shard: journals.cpp.
 
 void apply_journal(context ctx, const proto::JournalCommand& command,
                    proto::JournalOutcome& outcome);
 
 // -- what they share ----------------------------------------------------------
+
+/// Writes the next version of a node's row, and an event, if there is one,
+/// behind all others.
+/// @returns the row as it is now.
+node_entry write_node(context ctx, node_entry row,
+                      std::optional<proto::Event> event);
+
+/// Writes the row of a service as the newest one.
+/// @param head As it was before.
+/// @returns the row as it is now.
+proto::ServiceRow write_service(context ctx, proto::ServicesHead head,
+                                proto::ServiceRow row);
+
+/// Keeps the event behind all others, and forgets the oldest one.
+void write_event(context ctx, proto::Event event);
 
 /// Remembers the node that was asked for last: the items of a batch mostly name
 /// the same one. Only within a command that changes no node.

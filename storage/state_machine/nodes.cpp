@@ -98,6 +98,33 @@ void add_event(context ctx, node_list_head& head, proto::Event x) {
 
 } // namespace
 
+void write_event(context ctx, proto::Event event) {
+  auto head = get_node_list_head(ctx.view);
+  add_event(ctx, head, std::move(event));
+  put_node_list_head(ctx.view, head);
+}
+
+node_entry write_node(context ctx, node_entry row,
+                      std::optional<proto::Event> event) {
+  auto head = get_node_list_head(ctx.view);
+  // Epoch 0 is that of no list.
+  if (head.version.epoch == 0)
+    head.version.epoch = 1;
+  ++head.version.counter;
+  row.changed = head.version;
+  row.changed_ms = ctx.now_ms;
+  if (row.state == node_state::forgotten) {
+    head.forgotten = head.version;
+    erase_list_row(ctx.view, row.start.node);
+  } else {
+    put_list_row(ctx.view, row);
+  }
+  if (event)
+    add_event(ctx, head, std::move(*event));
+  put_node_list_head(ctx.view, head);
+  return row;
+}
+
 void apply_note(context ctx, const proto::NoteCommand& command,
                 proto::NoteOutcome& outcome) {
   if (command.text().empty() || command.text().size() > max_note_bytes)
@@ -107,9 +134,7 @@ void apply_note(context ctx, const proto::NoteCommand& command,
   proto::Event event;
   event.set_kind(proto::Event::NOTE);
   event.set_text(command.text());
-  auto head = get_node_list_head(ctx.view);
-  add_event(ctx, head, std::move(event));
-  put_node_list_head(ctx.view, head);
+  write_event(ctx, std::move(event));
 }
 
 void apply_node(context ctx, const proto::NodeCommand& command,
@@ -121,27 +146,13 @@ void apply_node(context ctx, const proto::NodeCommand& command,
   auto row = next_row(known ? &*known : nullptr, command, ctx.now_ms);
   if (!row)
     return;
-  auto head = get_node_list_head(ctx.view);
-  // Epoch 0 is that of no list.
-  if (head.version.epoch == 0)
-    head.version.epoch = 1;
-  ++head.version.counter;
-  row->changed = head.version;
-  row->changed_ms = ctx.now_ms;
-  if (row->state == node_state::forgotten) {
-    head.forgotten = head.version;
-    erase_list_row(ctx.view, command.node());
-  } else {
-    put_list_row(ctx.view, *row);
-  }
   proto::Event event;
   event.set_kind(to_kind(command));
   event.set_node(command.node());
   event.set_incarnation(row->start.incarnation);
   event.set_cause(static_cast<uint32_t>(row->cause));
-  add_event(ctx, head, std::move(event));
-  put_node_list_head(ctx.view, head);
-  *outcome.mutable_row() = to_message(*row);
+  *outcome.mutable_row()
+    = to_message(write_node(ctx, std::move(*row), std::move(event)));
 }
 
 } // namespace coppice::state_machine

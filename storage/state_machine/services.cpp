@@ -37,11 +37,7 @@ struct service_change {
 
   /// Writes the row as the newest one.
   void write(proto::ServiceRow row) {
-    head.set_version(head.version() + 1);
-    row.set_changed(head.version());
-    put_services_head(ctx.view, head);
-    put_service(ctx.view, row);
-    *outcome.mutable_row() = std::move(row);
+    *outcome.mutable_row() = write_service(ctx, head, std::move(row));
   }
 };
 
@@ -177,6 +173,15 @@ void erase(service_change& x, const proto::ServiceRow& row) {
 }
 
 } // namespace
+
+proto::ServiceRow write_service(context ctx, proto::ServicesHead head,
+                                proto::ServiceRow row) {
+  head.set_version(head.version() + 1);
+  row.set_changed(head.version());
+  put_services_head(ctx.view, head);
+  put_service(ctx.view, row);
+  return row;
+}
 
 void apply_service(context ctx, const proto::ServiceCommand& command,
                    proto::ServiceOutcome& outcome) {

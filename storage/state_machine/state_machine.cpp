@@ -54,6 +54,9 @@ void apply_command(context ctx, const proto::Command& command,
       return apply_service(ctx, command.service(), *out.mutable_service());
     case proto::Command::kJournal:
       return apply_journal(ctx, command.journal(), *out.mutable_journal());
+    case proto::Command::kRegeneration:
+      return apply_regeneration(ctx, command.regeneration(),
+                                *out.mutable_regeneration());
     case proto::Command::KIND_NOT_SET:
       return;
   }

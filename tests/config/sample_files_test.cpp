@@ -31,7 +31,8 @@ std::string read_sample(const std::string& name) {
 
 bool is_for_managers(const std::string& key) {
   return key == "cluster.managers" || key == "cluster.shards"
-         || key == "keepalive.limit" || key.starts_with("quarantine.");
+         || key == "keepalive.limit" || key.starts_with("quarantine.")
+         || key.starts_with("regeneration.");
 }
 
 /// Returns *text* with every option that is commented out switched on.
