@@ -66,9 +66,10 @@ CAF_TEST(a process of another epoch is not asked directly) {
 
 CAF_TEST(an exclusive process is not asked directly after its lease) {
   std::atomic<int64_t> now = 100;
-  what.lease = std::make_shared<lease_end>(
+  auto lease = std::make_shared<lease_end>(
     [&] { return std::chrono::nanoseconds{now}; });
-  what.lease->set(std::chrono::nanoseconds{200});
+  lease->set(std::chrono::nanoseconds{200});
+  what.lease = lease;
   scripted_server process{[](const raw_request&) {
     return raw_answer{plain("process"), false};
   }};
