@@ -28,6 +28,7 @@
 #include <ctime>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace coppice {
 
@@ -126,10 +127,12 @@ class keeper {
 public:
   using node_function = std::function<int(const node_environment&)>;
 
-  keeper(const node_config& config, const node_function& run_node, int lock)
+  keeper(const node_config& config, const node_function& run_node, int lock,
+         unique_fd http)
     : config_(config),
       run_node_(run_node),
       lock_(lock),
+      http_(std::move(http)),
       backoff_(limits_of(config.keeper)) {}
 
   int run() {
@@ -193,8 +196,8 @@ private:
     unique_fd ready_end{ready[1]};
     launcher_ = fork_launcher(launcher_end.get());
     launcher_end.reset();
-    node_
-      = fork_node({node_end.get(), ready_end.get(), number.value(), getpid()});
+    node_ = fork_node(
+      {node_end.get(), ready_end.get(), http_.get(), number.value(), getpid()});
     print("info", "started incarnation " + std::to_string(number.value())
                     + " of node " + config_.node.id + " as process "
                     + std::to_string(node_));
@@ -203,8 +206,10 @@ private:
 
   pid_t fork_launcher(int socket) {
     auto pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+      http_.reset();
       _exit(run_launcher(socket, lock_));
+    }
     if (pid < 0)
       print("error", last_error("cannot fork the launcher"));
     return pid;
@@ -311,6 +316,8 @@ private:
     stopping_ = true;
     print("info", "stops the node: " + to_string(process_exit{number, true}));
     notify_service_manager("STOPPING=1");
+    // Nobody will come to serve who waits.
+    http_.reset();
     if (node_end_ || node_ <= 0)
       return;
     kill(node_, SIGTERM);
@@ -407,6 +414,7 @@ private:
   const node_config& config_;
   const node_function& run_node_;
   int lock_;
+  unique_fd http_;
   signal_watch signals_;
   restart_backoff backoff_;
 
@@ -428,7 +436,7 @@ result<unique_fd> take_data_folder(const node_config& config) {
 
 } // namespace
 
-int run_keeper(const node_config& config,
+int run_keeper(const node_config& config, unique_fd http,
                const std::function<int(const node_environment&)>& run_node) {
   prctl(PR_SET_NAME, keeper_name);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -439,7 +447,7 @@ int run_keeper(const node_config& config,
                  lock.error().message.c_str());
     return node_exit::usage;
   }
-  return keeper{config, run_node, lock.value().get()}.run();
+  return keeper{config, run_node, lock.value().get(), std::move(http)}.run();
 }
 
 } // namespace coppice

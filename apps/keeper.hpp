@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config/node_config.hpp"
+#include "runtime/launch/unique_fd.hpp"
 
 #include <sys/types.h>
 
@@ -23,6 +24,9 @@ struct node_environment {
   int launcher = -1;
   /// Write one byte into it when the node is ready to serve.
   int ready = -1;
+  /// Listens for the clients of a gateway; -1 if the node is none. The node has
+  /// to close it to take no more connections: then they wait for the next one.
+  int http = -1;
   /// Higher than in every earlier start on this data folder.
   uint64_t incarnation = 0;
   pid_t keeper = 0;
@@ -37,6 +41,9 @@ struct node_environment {
 /// of the last one lives. SIGTERM, SIGINT and SIGHUP stop the node with
 /// SIGTERM.
 /// @param config The checked configuration.
+/// @param http Listens for the clients of a gateway; nothing if the node is
+///             none. It stays open from one incarnation to the next, so that
+///             connections wait, and is closed when the node is told to stop.
 /// @param run_node The node. It may start threads and need not return: it dies
 ///                 with the keeper.
 /// @returns The exit code of the program: 0 after an orderly stop; 2 if the
@@ -44,7 +51,7 @@ struct node_environment {
 ///          keeper gave up or had to kill the node.
 /// @pre The process has one thread, no children and is about to end after this
 ///      call.
-int run_keeper(const node_config& config,
+int run_keeper(const node_config& config, unique_fd http,
                const std::function<int(const node_environment&)>& run_node);
 
 } // namespace coppice

@@ -5,24 +5,18 @@
 
 #include "actors/node.hpp"
 #include "apps/keeper.hpp"
+#include "apps/listening.hpp"
 #include "config/data_folder.hpp"
 #include "config/options.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/service_listener.hpp"
 #include "runtime/launch/unique_fd.hpp"
 
-#include <netdb.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <memory>
-#include <thread>
 #include <utility>
 
 namespace coppice {
@@ -34,52 +28,6 @@ constexpr int usage = 2;
 int complain(const error& why) {
   std::fprintf(stderr, "coppice node: %s\n", why.message.c_str());
   return usage;
-}
-
-/// How long a port may still belong to a node that was just killed.
-constexpr auto port_patience = std::chrono::seconds{2};
-
-/// @returns 0 or an error number.
-int try_listen(const addrinfo& where) {
-  unique_fd fd{::socket(where.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  auto on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  auto done = ::bind(fd.get(), where.ai_addr, where.ai_addrlen) == 0
-              && ::listen(fd.get(), 1) == 0;
-  return done ? 0 : errno;
-}
-
-/// Finds out whether the node will be able to listen, and listens nowhere.
-/// @param option The one that says *where*.
-result<> check_listen(const node_config& config, const char* option,
-                      const host_port& where) {
-  auto cannot = [&](const std::string& why) {
-    return error{ec::system_failure, config.where(option)
-                                       + ": cannot listen on "
-                                       + to_string(where) + ": " + why};
-  };
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  auto rc = ::getaddrinfo(where.host.c_str(),
-                          std::to_string(where.port).c_str(), &hints, &found);
-  if (rc != 0)
-    return cannot(::gai_strerror(rc));
-  std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> list{found,
-                                                            &::freeaddrinfo};
-  auto deadline = std::chrono::steady_clock::now() + port_patience;
-  for (;;) {
-    auto code = try_listen(*list);
-    if (code == 0)
-      return ok();
-    if (code != EADDRINUSE)
-      return cannot(std::strerror(code));
-    if (std::chrono::steady_clock::now() > deadline)
-      return cannot("somebody listens there already; choose another port, or "
-                    "end who does");
-    std::this_thread::sleep_for(std::chrono::milliseconds{20});
-  }
 }
 
 /// Each connection of a client is an open file, and the usual limit of 1,024 is
@@ -108,9 +56,10 @@ int serve(const node_config& config, const node_environment& environment,
       return start_service_listener(config, std::move(here));
     });
   if (config.node.roles.gateway)
-    start.parts.push_back([&config](node_surroundings here) {
-      return start_gateway(config, std::move(here));
-    });
+    start.parts.push_back(
+      [&config, socket = environment.http](node_surroundings here) {
+        return start_gateway(config, socket, std::move(here));
+      });
   return run_node(config, std::move(start), code);
 }
 
@@ -150,19 +99,24 @@ int run_node_command(const std::vector<std::string>& args, node_code code) {
   if (auto absolute = std::filesystem::absolute(dir, err); !err)
     dir = std::move(absolute);
   auto& x = config.value();
-  if (auto usable = check_listen(x, "node.listen", x.node.listen); !usable)
+  unique_fd http;
+  if (auto usable = listen_on(x, "node.listen", x.node.listen); !usable)
     return complain(usable.error());
   if (x.node.roles.worker)
     if (auto usable
-        = check_listen(x, "worker.service_listen", x.service_address());
+        = listen_on(x, "worker.service_listen", x.service_address());
         !usable)
       return complain(usable.error());
-  if (x.node.roles.gateway)
-    if (auto usable = check_listen(x, "http.listen", x.http.listen); !usable)
-      return complain(usable.error());
-  return run_keeper(x, [&](const node_environment& environment) {
-    return serve(x, environment, code);
-  });
+  if (x.node.roles.gateway) {
+    auto opened = listen_on(x, "http.listen", x.http.listen);
+    if (!opened)
+      return complain(opened.error());
+    http = std::move(opened.value());
+  }
+  return run_keeper(x, std::move(http),
+                    [&](const node_environment& environment) {
+                      return serve(x, environment, code);
+                    });
 }
 
 } // namespace coppice

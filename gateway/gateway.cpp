@@ -56,7 +56,8 @@ public:
   gateway_part(const gateway_part&) = delete;
   gateway_part& operator=(const gateway_part&) = delete;
 
-  result<> start(const node_config& config, node_surroundings here) {
+  result<> start(const node_config& config, int socket,
+                 node_surroundings here) {
     if (auto opened = open_forwarder(config.data.dir / "held", here.services);
         !opened)
       return opened;
@@ -67,6 +68,7 @@ public:
     where.beside = forwarder_;
     where.host = config.http.listen.host;
     where.port = config.http.listen.port;
+    where.socket = socket;
     where.limits = limits_of(config);
     auto server
       = http::server::start(std::move(where), [this](auto x, auto to) {
@@ -225,10 +227,10 @@ private:
 
 } // namespace
 
-result<std::unique_ptr<node_part>> start_gateway(const node_config& config,
-                                                 node_surroundings here) {
+result<std::unique_ptr<node_part>>
+start_gateway(const node_config& config, int socket, node_surroundings here) {
   auto x = std::make_unique<gateway_part>(here.system);
-  if (auto started = x->start(config, std::move(here)); !started)
+  if (auto started = x->start(config, socket, std::move(here)); !started)
     return started.error();
   return std::unique_ptr<node_part>{std::move(x)};
 }

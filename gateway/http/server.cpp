@@ -11,6 +11,7 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -141,13 +142,31 @@ struct server::impl {
       beside->begin({core, &core->io});
   }
 
-  error_code listen(const std::string& host, uint16_t wanted) {
+  error_code listen(const std::string& host, uint16_t wanted, int socket) {
     error_code code;
+    if (socket >= 0)
+      adopt(socket, code);
+    else
+      open(host, wanted, code);
+    if (!code)
+      port = acceptor.local_endpoint(code).port();
+    return code;
+  }
+
+  void adopt(int socket, error_code& code) {
+    sockaddr_storage at{};
+    socklen_t size = sizeof(at);
+    ::getsockname(socket, reinterpret_cast<sockaddr*>(&at), &size);
+    acceptor.assign(at.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), socket,
+                    code);
+  }
+
+  void open(const std::string& host, uint16_t wanted, error_code& code) {
     tcp::resolver resolver{core->io};
     auto found = resolver.resolve(host, std::to_string(wanted),
                                   tcp::resolver::passive, code);
     if (code)
-      return code;
+      return;
     auto where = found.begin()->endpoint();
     acceptor.open(where.protocol(), code);
     if (!code)
@@ -156,9 +175,6 @@ struct server::impl {
       acceptor.bind(where, code);
     if (!code)
       acceptor.listen(asio::socket_base::max_listen_connections, code);
-    if (!code)
-      port = acceptor.local_endpoint(code).port();
-    return code;
   }
 
   void accept() {
@@ -271,8 +287,9 @@ result<std::unique_ptr<server>> server::start(server_options options,
                                               handler f) {
   auto host = options.host;
   auto port = options.port;
+  auto socket = options.socket;
   auto x = std::make_unique<impl>(std::move(options), std::move(f));
-  if (auto code = x->listen(host, port)) {
+  if (auto code = x->listen(host, port, socket)) {
     if (x->beside)
       x->beside->end();
     return error{ec::system_failure, code.message()};

@@ -62,6 +62,9 @@ struct server_options {
   std::string host = "127.0.0.1";
   /// 0: any free one.
   uint16_t port = 0;
+  /// One that listens already, instead of host and port; the server closes it.
+  /// -1: none.
+  int socket = -1;
   server_limits limits{};
   /// Called on the server's thread for each answer; must not block.
   std::function<void(const answered&)> observe{};

@@ -8,6 +8,7 @@
 #include "runtime/launch/frame.hpp"
 #include "runtime/launch/unique_fd.hpp"
 #include "tests/apps/test_process.hpp"
+#include "tests/support/http_socket.hpp"
 #include "tests/support/temp_folder.hpp"
 
 #include <caf/test/dsl.hpp>
@@ -17,7 +18,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <filesystem>
 #include <sstream>
+#include <thread>
 
 using namespace coppice;
 using namespace std::chrono_literals;
@@ -79,15 +82,19 @@ struct fixture {
   /// Starts a keeper in a process of its own; its lines go to the file *log*.
   std::unique_ptr<test::child_process> keep(const node_function& node,
                                             const std::string& log = "log") {
-    return std::make_unique<test::child_process>([this, &node, &log] {
+    auto x = std::make_unique<test::child_process>([this, &node, &log] {
       auto fd = open(path(log).c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
       dup2(fd, STDERR_FILENO);
-      return run_keeper(config, [&](const node_environment& x) {
-        add_line("starts", std::to_string(x.incarnation) + " "
-                             + std::to_string(getpid()));
-        return node(x);
-      });
+      return run_keeper(config, std::move(http),
+                        [&](const node_environment& x) {
+                          add_line("starts", std::to_string(x.incarnation) + " "
+                                               + std::to_string(getpid()));
+                          return node(x);
+                        });
     });
+    // As good as moved: it is the keeper's now.
+    http.reset();
+    return x;
   }
 
   /// Starts the three stubborn scripts as a command of *x*.
@@ -162,6 +169,8 @@ struct fixture {
 
   test::temp_folder folder;
   node_config config;
+  /// What the next keeper has for the clients of its node.
+  unique_fd http;
 };
 
 } // namespace
@@ -225,6 +234,39 @@ CAF_TEST(a stop is handed to the node) {
     CAF_CHECK_EQUAL(keeper->wait(), 0);
     CAF_CHECK_EQUAL(starts().size(), n);
   }
+}
+
+CAF_TEST(clients wait for the next incarnation and for none after a stop) {
+  http = unique_fd{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  CAF_REQUIRE_EQUAL(listen(http.get(), 16), 0);
+  sockaddr_in where{};
+  socklen_t size = sizeof(where);
+  getsockname(http.get(), reinterpret_cast<sockaddr*>(&where), &size);
+  auto port = ntohs(where.sin_port);
+  config.keeper.stop_timeout = 1h;
+  auto keeper = keep([this](const node_environment& x) {
+    if (starts().size() == 1)
+      return int{node_exit::regenerate};
+    auto client = accept(x.http, nullptr, nullptr);
+    std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    static_cast<void>(!write(client, text.data(), text.size()));
+    close(client);
+    close(x.http);
+    auto code = until_terminated(x);
+    // It ends when it has been seen that nobody listens while it stops.
+    while (!std::filesystem::exists(path("seen")))
+      std::this_thread::sleep_for(1ms);
+    return code;
+  });
+  test::http_socket client{port};
+  CAF_CHECK(client.connected());
+  CAF_CHECK_EQUAL(client.read().body, "hello");
+  start_number(1);
+  keeper->signal(SIGTERM);
+  CAF_CHECK(
+    test::eventually([&] { return !test::http_socket{port}.connected(); }));
+  add_line("seen", "yes");
+  CAF_CHECK_EQUAL(keeper->wait(), 0);
 }
 
 CAF_TEST(a node that does not stop is killed) {

@@ -250,6 +250,26 @@ CAF_TEST(a service is cut back alone) {
   }
 }
 
+CAF_TEST(a gateway grows again and its clients wait a moment) {
+  add("n1", {{"node.roles", "manager,worker"}});
+  auto& g = add("g1", {{"node.roles", "gateway"}, {"http.listen", http}});
+  apply("[service.counter]\nform = native\n");
+  await_counter();
+  adding_client client{port};
+  auto before = g.node_pid();
+  for (auto i = 0; i < 3; ++i) {
+    auto said = coppice({"regenerate", "g1", "--wait"});
+    CAF_MESSAGE(said.out << said.err);
+    CAF_CHECK_EQUAL(said.code, 0);
+  }
+  CAF_CHECK(g.node_pid() != before);
+  auto now = client.done();
+  CAF_CHECK(eventually([&] { return client.done() > now; }));
+  auto done = client.stop();
+  CAF_CHECK_EQUAL(client.failures(), 0u);
+  CAF_CHECK_EQUAL(count(), done);
+}
+
 CAF_TEST(a crash at any time of it is only a crash) {
   auto& n = add("n1", {{"node.roles", "manager,worker"}});
   add("g1", {{"node.roles", "gateway"}, {"http.listen", http}});

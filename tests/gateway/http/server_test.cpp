@@ -4,6 +4,7 @@
 #include "gateway/http/server.hpp"
 
 #include "gateway/http/problem.hpp"
+#include "runtime/launch/unique_fd.hpp"
 #include "tests/support/http_socket.hpp"
 
 #include <caf/test/unit_test.hpp>
@@ -412,6 +413,22 @@ CAF_TEST(a port in use is an error) {
   CAF_CHECK(x.error().code == ec::system_failure);
   options.host = "no.such.host.invalid";
   CAF_CHECK(!http::server::start(options, [](auto, auto) {}));
+}
+
+CAF_TEST(who connects between two servers of a socket waits for the next one) {
+  unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  CAF_REQUIRE_EQUAL(::listen(socket.get(), 16), 0);
+  options.socket = dup(socket.get());
+  start();
+  CAF_CHECK_EQUAL(client().ask("GET", "/a").status, 200);
+  server->stop(60s);
+  auto waiting = client();
+  waiting.send(get);
+  options.socket = socket.release();
+  start();
+  CAF_CHECK_EQUAL(waiting.read().body, "GET /a ");
+  server->stop(60s);
+  CAF_CHECK(!client().connected());
 }
 
 CAF_TEST(an answer of another thread counts also if this one drops it last) {
