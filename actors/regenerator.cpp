@@ -15,10 +15,12 @@
 #include "storage/regeneration_tables.hpp"
 #include "storage/service_tables.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 namespace coppice {
@@ -104,6 +106,15 @@ bool is_over(const proto::ServicePlace& x) {
          || x.status() == proto::SERVICE_FAILED;
 }
 
+bool says_wear(const proto::VitalsRequest& x) {
+  auto is_worn = [](auto& ys) {
+    return std::any_of(ys.begin(), ys.end(), [](auto& y) { return y.worn(); });
+  };
+  return is_worn(x.vitals())
+         || std::any_of(x.instances().begin(), x.instances().end(),
+                        [&](auto& y) { return is_worn(y.vitals()); });
+}
+
 } // namespace
 
 // -- initialization -----------------------------------------------------------
@@ -140,7 +151,8 @@ proto::Reply regenerator_state::on_vitals(const proto::VitalsRequest& x) {
   auto& known = said[x.node()];
   if (x.incarnation() >= known.incarnation())
     known = x;
-  schedule_review();
+  if (x.regeneration() != 0 || says_wear(x))
+    schedule_review();
   proto::Reply reply;
   reply.mutable_vitals();
   return reply;
@@ -148,7 +160,9 @@ proto::Reply regenerator_state::on_vitals(const proto::VitalsRequest& x) {
 
 void regenerator_state::on_tick() {
   self->delayed_send(self, options.tick, atom::tick::value);
-  schedule_review();
+  // Each look reads all nodes and services.
+  if (under_way || !asks.empty() || self->clock().now() >= next_look)
+    schedule_review();
 }
 
 void regenerator_state::on_exit() {
@@ -174,6 +188,9 @@ void regenerator_state::on_review() {
     return;
   }
   auto& known = now.value();
+  under_way = std::any_of(known.all.begin(), known.all.end(), is_under_way);
+  next_look = self->clock().now() + options.calm;
+  forget_strangers(known);
   for (auto& row : known.all) {
     auto step
       = next_step(row, facts_of(row, known), options.limits, wall_clock_ms());
@@ -197,6 +214,13 @@ void regenerator_state::on_review() {
                          wall_clock_ms());
   if (!worn.empty())
     begin(std::move(worn.front()), [](const proto::Outcome&) {});
+}
+
+void regenerator_state::forget_strangers(const scene& now) {
+  std::unordered_set<std::string_view> names;
+  for (auto& x : now.nodes)
+    names.insert(x.start.node);
+  std::erase_if(said, [&](auto& x) { return !names.contains(x.first); });
 }
 
 // -- facts --------------------------------------------------------------------

@@ -35,8 +35,11 @@ struct regenerator_options {
   bool by_itself = true;
   /// How long tasks have to move.
   std::chrono::milliseconds drain{60'000};
-  /// How often it is looked whether something is to go on.
+  /// How often it is looked whether something that is under way is to go on.
   std::chrono::milliseconds tick{100};
+  /// How often it is looked whether something is to begin, if no node says that
+  /// it is worn.
+  std::chrono::milliseconds calm{2'000};
   /// Pause after a proposal that failed.
   std::chrono::milliseconds retry_pause{1'000};
 };
@@ -103,6 +106,9 @@ struct regenerator_state {
   /// Returns why *row* may not begin now.
   result<> check(const proto::RegenerationRow& row, const scene& now) const;
 
+  /// Forgets what was said by who is no node.
+  void forget_strangers(const scene& now);
+
   void begin_asked(const scene& now);
 
   /// Takes over what one begin of an ask came to.
@@ -136,6 +142,11 @@ struct regenerator_state {
   bool proposing = false;
 
   bool review_scheduled = false;
+
+  /// Something is under way, as far as is known.
+  bool under_way = true;
+
+  caf::actor_clock::time_point next_look{};
 
   caf::actor_clock::time_point not_before{};
 };
