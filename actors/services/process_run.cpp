@@ -218,6 +218,7 @@ void process_run_state::on_leave() {
   say(proto::SERVICE_LEAVING);
   auto longest = options.start.spec.request_timeout_ms();
   leave_ends = self->clock().now() + ms{longest > 0 ? longest : 30'000};
+  next_capture = self->clock().now();
   await_requests();
 }
 
@@ -243,10 +244,11 @@ void process_run_state::on_owner() {
 void process_run_state::await_requests() {
   if (over || stopped)
     return;
-  auto busy = in_flight && *in_flight > 0;
+  auto now = self->clock().now();
   auto unsaved = options.keeper && restored && !captured;
-  if ((busy || unsaved) && self->clock().now() < leave_ends) {
-    if (!busy)
+  if (!has_done_its_work()
+      || (unsaved && now < leave_ends + options.save_patience)) {
+    if (has_done_its_work() && now >= next_capture)
       capture();
     self->delayed_send(self, options.tick, caf::flush_atom::value);
     return;
@@ -321,7 +323,7 @@ void process_run_state::capture() {
     return;
   schedule_capture();
   // What was begun before it left may lack what came then.
-  auto is_last = stopping_requests();
+  auto is_last = has_done_its_work();
   self->request(options.keeper, caf::infinite, caf::get_atom::value, port)
     .then([this, is_last](
             const std::string& problem) { on_captured(is_last, problem); },
@@ -330,13 +332,18 @@ void process_run_state::capture() {
           });
 }
 
-bool process_run_state::stopping_requests() const {
-  return leaving && (!in_flight || *in_flight == 0);
+bool process_run_state::has_done_its_work() const {
+  return leaving
+         && (!in_flight || *in_flight == 0
+             || self->clock().now() >= leave_ends);
 }
 
 void process_run_state::on_captured(bool is_last, const std::string& problem) {
   keeping = false;
   captured = captured || (is_last && problem.empty());
+  if (leaving)
+    next_capture
+      = self->clock().now() + (problem.empty() ? ms{0} : options.save_pause);
   if (!problem.empty())
     log::warn("the state of service {} is not saved, that is tried again: {}",
               options.start.who.service, problem);

@@ -40,6 +40,10 @@ struct process_run_options {
   std::chrono::milliseconds term_grace{10'000};
   /// How often it is looked whether it is healthy.
   std::chrono::milliseconds tick{100};
+  /// When it leaves, its state is tried to be saved for so long, and ...
+  std::chrono::milliseconds save_patience{600'000};
+  /// ... again after such a pause.
+  std::chrono::milliseconds save_pause{1'000};
 };
 
 /// The state of PROCESS_RUN: a command that serves HTTP on a port of loopback.
@@ -95,8 +99,9 @@ struct process_run_state {
 
   void schedule_capture();
 
-  /// Returns whether it has answered all that it will ever get.
-  bool stopping_requests() const;
+  /// Returns whether it leaves, and what it has been asked is answered, or will
+  /// not be.
+  bool has_done_its_work() const;
 
   /// Tells the launcher to stop the command.
   void stop(std::chrono::milliseconds grace);

@@ -30,6 +30,10 @@ struct seen {
   std::vector<proto::StopCommand> stopped;
   std::vector<proto::RenewCommand> renewed;
   std::vector<instance_news> news;
+  size_t restored = 0;
+  size_t captured = 0;
+  /// What is wrong with the state.
+  std::string problem;
 };
 
 using seen_ptr = std::shared_ptr<seen>;
@@ -40,6 +44,20 @@ launcher_actor::behavior_type fake_launcher(launcher_actor::pointer,
     [=](const launch_command& x) { to->launched.push_back(x); },
     [=](const stop_command& x) { to->stopped.push_back(x.stop); },
     [=](const renew_command& x) { to->renewed.push_back(x.renew); },
+  };
+}
+
+state_keeper_actor::behavior_type fake_keeper(state_keeper_actor::pointer,
+                                              const seen_ptr& to) {
+  return {
+    [=](caf::put_atom, uint16_t) {
+      ++to->restored;
+      return to->problem;
+    },
+    [=](caf::get_atom, uint16_t) {
+      ++to->captured;
+      return to->problem;
+    },
   };
 }
 
@@ -87,6 +105,10 @@ struct fixture : test_coordinator_fixture<> {
     run = sys.spawn(process_run, options);
     consume_messages();
     CAF_REQUIRE_EQUAL(log->launched.size(), 1u);
+  }
+
+  void keep_state() {
+    options.keeper = sys.spawn(fake_keeper, log);
   }
 
   /// The launcher says that the command runs.
@@ -347,6 +369,73 @@ CAF_TEST(output that is large is begun anew) {
   log->launched.clear();
   launch();
   CAF_CHECK_EQUAL(std::filesystem::file_size(file), 0u);
+}
+
+CAF_TEST(a process with a state is ready once it has it back) {
+  keep_state();
+  log->problem = "no";
+  start();
+  CAF_CHECK_EQUAL(log->restored, 0u);
+  log->problem.clear();
+  make_healthy();
+  CAF_CHECK_EQUAL(log->restored, 1u);
+  pass(options.tick);
+  CAF_CHECK_EQUAL(status(), proto::SERVICE_READY);
+}
+
+CAF_TEST(a process that does not take its state back has failed) {
+  keep_state();
+  log->problem = "it says 500";
+  start();
+  make_healthy();
+  CAF_REQUIRE_EQUAL(log->stopped.size(), 1u);
+  exit_with(0);
+  CAF_CHECK_EQUAL(status(), proto::SERVICE_FAILED);
+  auto says_why = why().find("it says 500") != std::string::npos;
+  CAF_CHECK(says_why);
+}
+
+CAF_TEST(a process is not stopped before its state is saved) {
+  keep_state();
+  start();
+  make_healthy();
+  pass(options.tick);
+  log->problem = "the cluster does not answer";
+  leave();
+  pass(120s);
+  CAF_CHECK(log->stopped.empty());
+  CAF_CHECK(log->captured > 60 && log->captured < 130);
+  log->problem.clear();
+  pass(2s);
+  CAF_CHECK_EQUAL(log->stopped.size(), 1u);
+}
+
+CAF_TEST(a process whose state cannot be saved is stopped in the end) {
+  options.save_patience = 20s;
+  keep_state();
+  start();
+  make_healthy();
+  pass(options.tick);
+  log->problem = "the cluster does not answer";
+  leave();
+  pass(options.save_patience + 31s);
+  CAF_CHECK_EQUAL(log->stopped.size(), 1u);
+}
+
+CAF_TEST(the state is saved after the last answer) {
+  keep_state();
+  start();
+  make_healthy();
+  pass(options.tick);
+  auto busy = services->find(second)->in_flight;
+  *busy = 1;
+  leave();
+  pass(1s);
+  CAF_CHECK_EQUAL(log->captured, 0u);
+  *busy = 0;
+  pass(options.tick + options.tick);
+  CAF_CHECK_EQUAL(log->captured, 1u);
+  CAF_CHECK_EQUAL(log->stopped.size(), 1u);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
