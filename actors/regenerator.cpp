@@ -4,21 +4,15 @@
 #include "actors/regenerator.hpp"
 
 #include "actors/replies.hpp"
-#include "runtime/health/node_card.hpp"
-#include "runtime/health/node_rules.hpp"
 #include "runtime/health/regeneration/regeneration_rules.hpp"
+#include "runtime/health/regeneration/regeneration_targets.hpp"
 #include "runtime/log.hpp"
-#include "runtime/service/service_rules.hpp"
-#include "runtime/spelling.hpp"
-#include "runtime/task/label_rules.hpp"
 #include "storage/node_list_rows.hpp"
 #include "storage/regeneration_tables.hpp"
 #include "storage/service_tables.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
-#include <optional>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -29,82 +23,6 @@ namespace {
 
 /// More are refused: people ask, not programs.
 constexpr size_t max_asks = 100;
-
-constexpr std::string_view node_prefix = "node:";
-constexpr std::string_view service_prefix = "service:";
-
-const node_entry* find_node(const std::vector<node_entry>& nodes,
-                            std::string_view name) {
-  for (auto& x : nodes)
-    if (x.start.node == name && x.state != node_state::forgotten)
-      return &x;
-  return nullptr;
-}
-
-const proto::ServiceRow*
-find_service(const std::vector<proto::ServiceRow>& services,
-             std::string_view name) {
-  for (auto& x : services)
-    if (x.spec().name() == name)
-      return &x;
-  return nullptr;
-}
-
-const proto::ServicePlace* find_place(const proto::ServiceRow& row,
-                                      uint32_t instance) {
-  for (auto& x : row.places())
-    if (x.instance() == instance)
-      return &x;
-  return nullptr;
-}
-
-/// What is asked for, taken apart.
-struct target_name {
-  std::string_view name;
-  std::optional<uint32_t> instance;
-  bool may_be_node = true;
-  bool may_be_service = true;
-};
-
-target_name parse_target(std::string_view x) {
-  target_name out;
-  if (x.starts_with(node_prefix)) {
-    out.may_be_service = false;
-    x.remove_prefix(node_prefix.size());
-  } else if (x.starts_with(service_prefix)) {
-    out.may_be_node = false;
-    x.remove_prefix(service_prefix.size());
-  }
-  out.name = x;
-  auto slash = x.rfind('/');
-  if (slash == std::string_view::npos || !out.may_be_service)
-    return out;
-  auto digits = x.substr(slash + 1);
-  uint32_t number = 0;
-  auto [end, code]
-    = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (code == std::errc{} && end == digits.data() + digits.size()) {
-    out.name = x.substr(0, slash);
-    out.instance = number;
-    out.may_be_node = false;
-  }
-  return out;
-}
-
-/// Returns whether a node could have a service, by its role and its labels.
-bool could_have(const proto::NodeCard& card, const proto::ServiceRow& row) {
-  std::vector<label_rule> rules;
-  for (auto& text : row.spec().labels())
-    if (auto rule = parse_label_rule(text))
-      rules.push_back(std::move(rule.value()));
-  return card.worker() && !row.removed()
-         && labels_match(rules, {card.labels().begin(), card.labels().end()});
-}
-
-bool is_over(const proto::ServicePlace& x) {
-  return x.status() == proto::SERVICE_STOPPED
-         || x.status() == proto::SERVICE_FAILED;
-}
 
 bool says_wear(const proto::VitalsRequest& x) {
   auto is_worn = [](auto& ys) {
@@ -193,7 +111,8 @@ void regenerator_state::on_review() {
   forget_strangers(known);
   for (auto& row : known.all) {
     auto step
-      = next_step(row, facts_of(row, known), options.limits, wall_clock_ms());
+      = next_step(row, facts_of(row, {known.nodes, known.services, said}),
+                  options.limits, wall_clock_ms());
     if (!step)
       continue;
     proto::RegenerationCommand x;
@@ -223,51 +142,6 @@ void regenerator_state::forget_strangers(const scene& now) {
   std::erase_if(said, [&](auto& x) { return !names.contains(x.first); });
 }
 
-// -- facts --------------------------------------------------------------------
-
-regeneration_facts
-regenerator_state::facts_of(const proto::RegenerationRow& row,
-                            const scene& now) const {
-  regeneration_facts out;
-  out.node = find_node(now.nodes, row.node());
-  if (is_of_service(row)) {
-    auto* service = find_service(now.services, row.service());
-    out.removed = !service || service->removed();
-    out.place = service ? find_place(*service, row.instance()) : nullptr;
-    // It may be on another node by now.
-    auto& where = out.place && !out.place->node().empty() ? out.place->node()
-                                                          : row.node();
-    if (auto x = said.find(where); x != said.end())
-      out.said = &x->second;
-    return out;
-  }
-  if (auto x = said.find(row.node()); x != said.end())
-    out.said = &x->second;
-  for (auto& x : now.nodes)
-    out.others_serve
-      = out.others_serve
-        || (x.start.node != row.node() && x.state == node_state::healthy
-            && !keeps_services_away(x) && decode_card(x.card).worker());
-  proto::NodeCard card;
-  if (out.node)
-    card = decode_card(out.node->card);
-  for (auto& service : now.services) {
-    uint32_t placed = 0;
-    for (auto& place : service.places()) {
-      placed += place.node().empty() ? 0 : 1;
-      if (place.node() != row.node() || is_over(place))
-        continue;
-      ++out.services_here;
-      out.services_begin
-        = out.services_begin || place.status() != proto::SERVICE_READY;
-    }
-    out.services_begin
-      = out.services_begin
-        || (placed < instances_of(service.spec()) && could_have(card, service));
-  }
-  return out;
-}
-
 // -- asks ---------------------------------------------------------------------
 
 caf::result<proto::Reply>
@@ -278,7 +152,7 @@ regenerator_state::ask(const proto::RegenerateRequest& x) {
   auto now = read();
   if (!now)
     return refusal(now.error());
-  auto rows = find_targets(x.target(), now.value());
+  auto rows = find_targets(x.target(), now.value().nodes, now.value().services);
   if (!rows)
     return refusal(rows.error());
   for (auto& row : rows.value()) {
@@ -290,49 +164,11 @@ regenerator_state::ask(const proto::RegenerateRequest& x) {
       return refusal(okay.error());
   }
   waiting_ask y;
-  y.rows = std::move(rows.value());
+  y.rows.assign(rows.value().begin(), rows.value().end());
   y.answer = self->make_response_promise<proto::Reply>();
   asks.push_back(std::move(y));
   schedule_review();
   return asks.back().answer;
-}
-
-result<std::deque<proto::RegenerationRow>>
-regenerator_state::find_targets(const std::string& target,
-                                const scene& now) const {
-  auto x = parse_target(target);
-  auto* node = x.may_be_node ? find_node(now.nodes, x.name) : nullptr;
-  auto* service
-    = x.may_be_service ? find_service(now.services, x.name) : nullptr;
-  if (node && service)
-    return error{ec::invalid_argument,
-                 "there is a node and a service of the name " + target
-                   + "; say node:" + target + " or service:" + target};
-  std::deque<proto::RegenerationRow> out;
-  if (node) {
-    out.emplace_back().set_node(node->start.node);
-    return out;
-  }
-  if (!service)
-    return error{ec::not_found, "there is no node and no service "
-                                  + in_quotes(target)
-                                  + "; 'coppice nodes' and 'coppice service "
-                                    "list' list them"};
-  for (auto& place : service->places()) {
-    if (place.node().empty() || is_over(place)
-        || (x.instance && *x.instance != place.instance()))
-      continue;
-    auto& row = out.emplace_back();
-    row.set_node(place.node());
-    row.set_service(service->spec().name());
-    row.set_instance(place.instance());
-  }
-  if (out.empty())
-    return error{ec::not_found, "no instance of service "
-                                  + service->spec().name()
-                                  + " that is meant has a place now; 'coppice "
-                                    "service show' says why"};
-  return out;
 }
 
 result<> regenerator_state::check(const proto::RegenerationRow& row,

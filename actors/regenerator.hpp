@@ -94,14 +94,7 @@ struct regenerator_state {
 
   caf::result<proto::Reply> ask(const proto::RegenerateRequest& x);
 
-  /// Returns what *target* means.
-  result<std::deque<proto::RegenerationRow>>
-  find_targets(const std::string& target, const scene& now) const;
-
   result<scene> read() const;
-
-  regeneration_facts facts_of(const proto::RegenerationRow& row,
-                              const scene& now) const;
 
   /// Returns why *row* may not begin now.
   result<> check(const proto::RegenerationRow& row, const scene& now) const;

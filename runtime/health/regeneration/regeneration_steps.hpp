@@ -4,10 +4,9 @@
 #pragma once
 
 #include "proto/api.pb.h"
-#include "runtime/health/node_entry.hpp"
+#include "runtime/health/regeneration/regeneration_facts.hpp"
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -39,25 +38,6 @@ struct regeneration_limits {
   ms verify{60'000};
   /// Of a service, until it has left: its requests may take long.
   ms leave{600'000};
-};
-
-/// What is known of something that is regenerated.
-struct regeneration_facts {
-  /// Its node, as in the list; null: it is not in there.
-  const node_entry* node = nullptr;
-  /// What its node said last, whichever start of it; null: nothing, to this
-  /// leader.
-  const proto::VitalsRequest* said = nullptr;
-  /// Of a service: where the instance is now; null: nowhere.
-  const proto::ServicePlace* place = nullptr;
-  /// Of a service: it is to be no more.
-  bool removed = false;
-  /// Of a node: how many instances of services it has.
-  size_t services_here = 0;
-  /// Of a node: another one could have some of them.
-  bool others_serve = false;
-  /// Of a node: there are services that have no place, or begin on it.
-  bool services_begin = false;
 };
 
 /// Returns the next step of *row*, if its time has come.
