@@ -92,7 +92,7 @@ CAF_TEST(children of a leader that fail are started again on the same tables) {
   CAF_CHECK(newest.scheduler != before.scheduler);
   CAF_CHECK(newest.replicator == before.replicator);
   auto state = task(id).state();
-  CAF_CHECK_EQUAL(state, proto::QUEUED);
+  CAF_CHECK_EQUAL(state, proto::WAITING);
   auto other = submit();
   CAF_CHECK_NOT_EQUAL(other, id);
 }
