@@ -7,6 +7,7 @@
 #include "proto/launcher.pb.h"
 #include "runtime/launch/frame.hpp"
 #include "runtime/launch/unique_fd.hpp"
+#include "runtime/supervise/restart_backoff.hpp"
 #include "tests/apps/test_process.hpp"
 #include "tests/support/http_socket.hpp"
 #include "tests/support/temp_folder.hpp"
@@ -82,7 +83,7 @@ struct fixture {
   /// Starts a keeper in a process of its own; its lines go to the file *log*.
   std::unique_ptr<test::child_process> keep(const node_function& node,
                                             const std::string& log = "log") {
-    auto x = std::make_unique<test::child_process>([this, &node, &log] {
+    auto child = std::make_unique<test::child_process>([this, &node, &log] {
       auto fd = open(path(log).c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
       dup2(fd, STDERR_FILENO);
       return run_keeper(config, std::move(http),
@@ -94,7 +95,7 @@ struct fixture {
     });
     // As good as moved: it is the keeper's now.
     http.reset();
-    return x;
+    return child;
   }
 
   /// Starts the three stubborn scripts as a command of *x*.
