@@ -71,6 +71,15 @@ bool service_placer_state::reload() {
   return true;
 }
 
+bool service_placer_state::has_changed() const {
+  auto newest = version;
+  auto read = store->read([&](const table_view& view, uint64_t) {
+    newest = std::max<uint64_t>(get_services_head(view).version(), 1);
+  });
+  // That it cannot be read is found by who reads more.
+  return !read || newest != version;
+}
+
 void service_placer_state::add_configured() {
   configured_waits = false;
   for (auto& spec : options.configured) {
@@ -108,6 +117,8 @@ void service_placer_state::on_tick() {
   });
   if (configured_waits && !proposing && reload() && shards > 0)
     add_configured();
+  if (!proposing && has_changed() && reload())
+    schedule_dispatch();
   schedule_review();
   auto is_due = [&](auto& x) { return x.until <= now(); };
   if (std::any_of(polls.begin(), polls.end(), is_due))

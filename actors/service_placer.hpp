@@ -109,6 +109,10 @@ struct service_placer_state {
   /// @returns whether they could be read; otherwise this actor ends.
   bool reload();
 
+  /// Returns whether somebody else has changed a service: the REGENERATOR marks
+  /// the place of an instance that is to be cut back.
+  bool has_changed() const;
+
   void schedule_dispatch();
 
   void schedule_review();

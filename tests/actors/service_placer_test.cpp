@@ -233,6 +233,29 @@ CAF_TEST(a service that is moved is stopped first) {
   CAF_CHECK_EQUAL(moved.node(), "b");
 }
 
+CAF_TEST(an instance that is regenerated leaves and comes back) {
+  place_on_a();
+  auto before = place();
+  proto::Command x;
+  x.mutable_node()->set_node("a");
+  x.mutable_node()->set_incarnation(1);
+  x.mutable_node()->set_registered("");
+  need(request<proto::Outcome>(cluster, x));
+  auto& begun = *x.mutable_regeneration()->mutable_begun();
+  begun.set_node("a");
+  begun.set_service("x");
+  auto outcome = need(request<proto::Outcome>(cluster, x));
+  CAF_REQUIRE(!outcome.regeneration().has_error());
+  pass(300ms);
+  auto leaving = place();
+  CAF_CHECK_EQUAL(leaving.status(), proto::SERVICE_LEAVING);
+  CAF_CHECK_EQUAL(leaving.epoch(), before.epoch());
+  poll("b");
+  poll("a", proto::SERVICE_STOPPED);
+  auto next = place();
+  CAF_CHECK(next.epoch() > before.epoch());
+}
+
 CAF_TEST(a removed service goes with its journal) {
   place_on_a();
   take(place().epoch());
