@@ -19,9 +19,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <string>
 #include <utility>
 #include <variant>
@@ -33,6 +35,10 @@ namespace {
 /// How long a request that has come may take while the node stops: less than
 /// `keeper.stop_timeout` by default, which is for all of the node.
 constexpr auto stop_grace = std::chrono::milliseconds{5'000};
+
+/// How long a gateway that starts waits for the cluster to say which tokens
+/// there are.
+constexpr auto tokens_patience = std::chrono::milliseconds{2'000};
 
 http::server_limits limits_of(const node_config& config) {
   http::server_limits x;
@@ -62,6 +68,9 @@ public:
         !opened)
       return opened;
     start_actors(config, here);
+    // Without them all is refused. Who connects meanwhile waits: the socket is
+    // open.
+    known_->try_acquire_for(tokens_patience);
     node_ = config.node.id;
     http::server_options where;
     where.observe = [this](auto& x) { metrics_.add(x); };
@@ -125,8 +134,9 @@ private:
   void start_actors(const node_config& config, const node_surroundings& here) {
     http_bridge_options options;
     options.cluster = here.cluster;
-    options.on_tokens = [book = book_](const proto::TokensReply& x) {
+    options.on_tokens = [book = book_, known = known_](auto& x) {
       book->store(std::make_shared<const api::token_book>(x));
+      known->release();
     };
     bridge_ = here.system.spawn(http_bridge, std::move(options));
     here.hang("http_bridge", caf::actor_cast<caf::actor>(bridge_));
@@ -219,6 +229,9 @@ private:
   /// Written by the bridge, read on the thread of the server. Empty until the
   /// cluster has answered; what it said last counts until it says more.
   std::shared_ptr<shared_book> book_ = std::make_shared<shared_book>();
+  /// Released whenever tokens were heard of.
+  std::shared_ptr<std::counting_semaphore<>> known_
+    = std::make_shared<std::counting_semaphore<>>(0);
   http_bridge_impl bridge_;
   request_forwarder_impl routes_;
   std::unique_ptr<http::server> server_;

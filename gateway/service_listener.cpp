@@ -32,6 +32,8 @@ http::server_limits limits_for_gateways() {
   x.connections = 10'000;
   // Longer than a gateway keeps a connection that nobody uses: it closes first.
   x.idle = std::chrono::milliseconds{120'000};
+  // A gateway asks again elsewhere when a connection that waited is closed.
+  x.last_request = std::chrono::milliseconds{0};
   return x;
 }
 

@@ -73,7 +73,10 @@ void connection::turn_away() {
 void connection::drain() {
   switch (phase_) {
     case phase::idle:
-      close();
+      if (core_.limits.last_request.count() > 0)
+        limit(core_.limits.last_request);
+      else
+        close();
       break;
     case phase::streaming:
       last_part_ = true;

@@ -77,8 +77,8 @@ public:
   /// Answers 503 and closes.
   void turn_away();
 
-  /// The server stops: takes no further request, cuts off a body that comes in
-  /// parts.
+  /// The server stops: takes at most one further request, cuts off a body that
+  /// comes in parts.
   void drain();
 
   /// Closes at once.

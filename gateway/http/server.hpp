@@ -34,6 +34,10 @@ struct server_limits {
   ms body{30'000};
   /// Between two requests of a connection.
   ms idle{60'000};
+  /// Once the server stops, for one more request of a connection that waits for
+  /// one: it is answered, and told that it was the last. 0: it is closed at
+  /// once, and a client that is just sending one does not know whether it came.
+  ms last_request{500};
   /// For a client to take what is sent to it, each part of an answer.
   ms write{30'000};
 };
@@ -93,10 +97,10 @@ public:
 
   // -- modifiers --------------------------------------------------------------
 
-  /// Takes no more connections and requests, and closes those that wait for
-  /// one. Requests that have come are answered within *grace*, bodies that come
-  /// in parts are cut off. Then nothing is open, and the handler is not called
-  /// any more. Blocks that long.
+  /// Takes no more connections, and no more requests than one of each that
+  /// waits for one. Requests that have come are answered within *grace*, bodies
+  /// that come in parts are cut off. Then nothing is open, and the handler is
+  /// not called any more. Blocks that long.
   void stop(std::chrono::milliseconds grace);
 
   // -- properties -------------------------------------------------------------

@@ -86,6 +86,9 @@ void wait_again(context ctx, const task_id& id, proto::TaskRow& row,
 }
 
 std::chrono::milliseconds uncounted_pause(const proto::TaskRow& row) {
+  // It moves: its node is given nothing, so this does not turn in circles.
+  if (row.reason() == proto::NODE_DRAINED)
+    return {};
   auto uncounted
     = attempt_count(row) - std::min(row.tries(), attempt_count(row));
   auto pause = min_uncounted_pause;

@@ -10,6 +10,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <map>
@@ -87,8 +88,9 @@ private:
                                      "Content-Length: 0\r\n" + id);
       if (x.status == 200)
         return true;
-    } catch (const std::exception&) {
-      // Nobody listens.
+      CAF_MESSAGE("answered with " << x.status << ": " << x.body);
+    } catch (const std::exception& why) {
+      CAF_MESSAGE("not answered: " << why.what());
     }
     ++failures_;
     return false;
@@ -125,6 +127,17 @@ struct fixture {
     CAF_REQUIRE(
       eventually([&] { return get_task(*c, id).state() == proto::RUNNING; }));
     return id;
+  }
+
+  /// Returns whether a worker can be given tasks.
+  bool takes_tasks(const std::string& name) const {
+    proto::Request x;
+    x.mutable_nodes();
+    auto reply = ask(*c, x).nodes();
+    return std::any_of(
+      reply.nodes().begin(), reply.nodes().end(), [&](auto& y) {
+        return y.name() == name && y.connected() && y.slots() > 0;
+      });
   }
 
   void apply(const std::string& section) {
@@ -218,10 +231,13 @@ CAF_TEST(work moves to another node and the node gets work again) {
   add("w1", {{"node.roles", "worker"}});
   auto id = begin(counting);
   add("w2", {{"node.roles", "worker"}});
+  // Before that there is nobody to move to, and it goes on where it was.
+  CAF_REQUIRE(eventually([&] { return takes_tasks("w2"); }));
   CAF_CHECK_EQUAL(coppice({"regenerate", "w1", "--wait"}).code, 0);
   auto task = await_end(*c, id);
   CAF_CHECK_EQUAL(task.state(), proto::SUCCEEDED);
   CAF_REQUIRE_EQUAL(task.attempts_size(), 2);
+  CAF_MESSAGE(coppice({"task", id}).out);
   CAF_CHECK_EQUAL(task.attempts(1).node(), "w2");
   CAF_CHECK_EQUAL(coppice({"drain", "w2"}).code, 0);
   auto next = submit(*c, {command("true")}).at(0);
@@ -258,6 +274,9 @@ CAF_TEST(a gateway grows again and its clients wait a moment) {
   adding_client client{port};
   auto before = g.node_pid();
   for (auto i = 0; i < 3; ++i) {
+    // One that begins to stop holds nothing, and just now it has begun.
+    auto now = client.done();
+    CAF_REQUIRE(eventually([&] { return client.done() > now + 10; }));
     auto said = coppice({"regenerate", "g1", "--wait"});
     CAF_MESSAGE(said.out << said.err);
     CAF_CHECK_EQUAL(said.code, 0);

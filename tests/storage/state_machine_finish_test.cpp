@@ -213,6 +213,17 @@ CAF_TEST(an attempt whose node was stopped in order does not count) {
   CAF_CHECK_EQUAL(row(id).tries(), 1u);
 }
 
+CAF_TEST(a task that moves from a drained node need not wait) {
+  auto id = leased_task();
+  auto x = ending(id, 1, proto::FAILED);
+  x.set_reason(proto::NODE_DRAINED);
+  auto out = finish(x);
+  CAF_CHECK_EQUAL(out.state(), proto::WAITING);
+  CAF_CHECK_EQUAL(out.due_ms(), 0);
+  CAF_CHECK(lease(id, 2).granted());
+  CAF_CHECK_EQUAL(row(id).tries(), 0u);
+}
+
 CAF_TEST(a cancelled task does not outlive the stop of its node) {
   auto id = leased_task();
   cancel(id);

@@ -347,6 +347,27 @@ CAF_TEST(a server that stops answers what has come and closes what waits) {
   CAF_CHECK(!client().connected());
 }
 
+CAF_TEST(who is about to ask when the server stops is answered once more) {
+  options.limits.last_request = 1h;
+  start();
+  auto fresh = client();
+  auto old = client();
+  CAF_CHECK_EQUAL(old.ask("GET", "/").status, 200);
+  // Both are known to the server, which serves in turn, before it stops.
+  while (server->counts().connections < 2)
+    std::this_thread::yield();
+  std::thread stopping{[&] { server->stop(60s); }};
+  while (client().connected())
+    std::this_thread::yield();
+  for (auto* x : {&old, &fresh}) {
+    auto answer = x->ask("GET", "/a");
+    CAF_CHECK_EQUAL(answer.body, "GET /a ");
+    CAF_CHECK_EQUAL(answer.headers["connection"], "close");
+    CAF_CHECK(x->is_closed());
+  }
+  stopping.join();
+}
+
 CAF_TEST(a server that stops cuts off a body that comes in parts) {
   start();
   auto c = client();
