@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr auto nginx_binary = "/usr/sbin/nginx";
 constexpr auto haproxy_binary = "/usr/sbin/haproxy";
+constexpr auto gunicorn_binary = "/usr/bin/gunicorn";
 
 /// One process that does all the work, connections that are never closed
 /// because of their age, and no files outside of *folder*.
@@ -52,36 +53,52 @@ constexpr auto files_part = R"(  open_file_cache max=16;
 
 // What the gateway does as well: connections are kept, and the client is named.
 constexpr auto proxy_part = R"(  upstream web {{
-    server 127.0.0.1:{};
+{servers}
     keepalive 64;
     keepalive_requests 1000000000;
   }}
   server {{
-    listen 127.0.0.1:{};
+    listen 127.0.0.1:{from};
     location / {{
       proxy_pass http://web;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+{more}
     }}
   }}
 )";
+
+constexpr auto one_server = "    server 127.0.0.1:{};";
+
+// A server that has failed is out for 10 s, and one alone is not tried again:
+// both would be wrong for one that is back at once. Hence it is there twice.
+constexpr auto same_server_twice = R"(    server 127.0.0.1:{0} max_fails=0;
+    server 127.0.0.1:{0} max_fails=0;)";
+
+constexpr auto nginx_retries = R"(      proxy_connect_timeout 1s;
+      proxy_next_upstream error timeout non_idempotent;)";
+
+// The pause before a connection is tried again is its time limit, or 1 s.
+constexpr auto haproxy_retries = R"(
+  retries 20
+  retry-on conn-failure empty-response)";
 
 constexpr auto haproxy_file = R"(global
   nbthread 1
   maxconn 1024
 defaults
   mode http
-  timeout connect 5s
+  timeout connect {connect}
   timeout client 1h
   timeout server 1h
   option forwardfor
-  http-reuse always
+  http-reuse always{more}
 frontend front
-  bind 127.0.0.1:{}
+  bind 127.0.0.1:{from}
   default_backend web
 backend web
-  server web 127.0.0.1:{}
+  server web 127.0.0.1:{to}
 )";
 
 std::string in_frame(const std::string& name, const fs::path& folder,
@@ -89,6 +106,12 @@ std::string in_frame(const std::string& name, const fs::path& folder,
   return fmt::format(nginx_frame, fmt::arg("name", name),
                      fmt::arg("folder", folder.string()),
                      fmt::arg("http", http));
+}
+
+std::string proxy_to(const std::string& servers, uint16_t from,
+                     const std::string& more) {
+  return fmt::format(proxy_part, fmt::arg("servers", servers),
+                     fmt::arg("from", from), fmt::arg("more", more));
 }
 
 /// @throws std::runtime_error if it is not installed.
@@ -136,11 +159,26 @@ std::string nginx_files(const fs::path& folder) {
 }
 
 std::string nginx_proxy(uint16_t from, uint16_t to, const fs::path& folder) {
-  return in_frame("proxy", folder, fmt::format(proxy_part, to, from));
+  return in_frame("proxy", folder,
+                  proxy_to(fmt::format(one_server, to), from, ""));
+}
+
+std::string nginx_retrying_proxy(uint16_t from, uint16_t to,
+                                 const fs::path& folder) {
+  return in_frame(
+    "proxy", folder,
+    proxy_to(fmt::format(same_server_twice, to), from, nginx_retries));
 }
 
 std::string haproxy_proxy(uint16_t from, uint16_t to) {
-  return fmt::format(haproxy_file, from, to);
+  return fmt::format(haproxy_file, fmt::arg("from", from), fmt::arg("to", to),
+                     fmt::arg("connect", "5s"), fmt::arg("more", ""));
+}
+
+std::string haproxy_retrying_proxy(uint16_t from, uint16_t to) {
+  return fmt::format(haproxy_file, fmt::arg("from", from), fmt::arg("to", to),
+                     fmt::arg("connect", "250ms"),
+                     fmt::arg("more", haproxy_retries));
 }
 
 std::vector<std::string> nginx_command(const fs::path& file) {
@@ -149,6 +187,16 @@ std::vector<std::string> nginx_command(const fs::path& file) {
 
 std::vector<std::string> haproxy_command(const fs::path& file) {
   return {installed(haproxy_binary), "-db", "-f", file.string()};
+}
+
+std::vector<std::string> gunicorn_command(uint16_t port,
+                                          const std::string& module,
+                                          const gunicorn_limits& limits) {
+  return {installed(gunicorn_binary),          "--bind",
+          "127.0.0.1:" + std::to_string(port), "--workers",
+          std::to_string(limits.workers),      "--max-requests",
+          std::to_string(limits.max_requests), "--max-requests-jitter",
+          std::to_string(limits.jitter),       module + ":application"};
 }
 
 } // namespace coppice::bench
