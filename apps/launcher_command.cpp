@@ -165,6 +165,7 @@ struct preparation {
   proto::CommandLimits limits;
   rlimit open_files{};
   pid_t launcher = 0;
+  bool steps_back = false;
 };
 
 result<> open_files_of(preparation& x, const proto::StartCommand& request) {
@@ -195,6 +196,7 @@ void fill(preparation& x, const proto::StartCommand& request) {
   x.folder = request.working_folder();
   x.limits = request.limits();
   x.launcher = getpid();
+  x.steps_back = request.steps_back();
 }
 
 // -- what the child does ------------------------------------------------------
@@ -271,7 +273,8 @@ void step_back() {
   // A session of its own: no terminal, and a group whose id is the pid.
   if (setsid() < 0 || !set_descriptors(x))
     fail(x, stage::set_up);
-  step_back();
+  if (x.steps_back)
+    step_back();
   if (!x.folder.empty() && chdir(x.folder.c_str()) != 0)
     fail(x, stage::enter_folder);
   // Before the limits: execvp looks PATH up in there.

@@ -98,6 +98,7 @@ proto::StartCommand exec_run_state::command() const {
   auto& exec = start.spec->exec();
   proto::StartCommand x;
   x.set_id(id);
+  x.set_steps_back(true);
   for (auto& argument : exec.argv())
     x.add_argv(argument);
   for (auto& [key, value] : exec.env())

@@ -90,12 +90,18 @@ CAF_TEST(a command starts with default signals and a session of its own) {
   CAF_CHECK_EQUAL(session, pid);
 }
 
-CAF_TEST(a command is nicer than the node) {
+CAF_TEST(a command that steps back is nicer than the node and no other) {
   // Without an operand it says its own.
-  CAF_CHECK_EQUAL(run(shell(1, "nice")), 0);
   auto own = ::getpriority(PRIO_PROCESS, 0);
+  auto x = shell(1, "nice");
+  x.set_steps_back(true);
+  CAF_CHECK_EQUAL(run(x), 0);
   auto wanted = std::to_string(std::min(19, own + 10)) + "\n";
   auto said = contents(path("log"));
+  CAF_CHECK_EQUAL(said, wanted);
+  CAF_CHECK_EQUAL(run(shell(2, "nice")), 0);
+  wanted += std::to_string(own) + "\n";
+  said = contents(path("log"));
   CAF_CHECK_EQUAL(said, wanted);
 }
 
