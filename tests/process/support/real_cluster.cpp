@@ -8,14 +8,14 @@
 namespace coppice::test {
 
 real_cluster::real_cluster(std::map<std::string, std::string> xs,
-                           const std::vector<std::string>& names, network* net)
+                           const std::vector<std::string>& names, network* net,
+                           const std::string& binary)
   : settings(std::move(xs)) {
   settings.try_emplace("worker.slots", "8");
   std::string managers;
   for (auto& name : names) {
-    nodes.push_back(
-      std::make_unique<real_node>(folder.path(), name, settings, COPPICE_BINARY,
-                                  net ? net->add() : node_place{}));
+    nodes.push_back(std::make_unique<real_node>(
+      folder.path(), name, settings, binary, net ? net->add() : node_place{}));
     managers
       += (managers.empty() ? "" : ",") + name + "=" + nodes.back()->address();
   }

@@ -19,9 +19,11 @@ struct real_cluster {
   /// @param net Where each of them is a host, and which outlives them; null:
   /// all
   ///            are on loopback.
+  /// @param binary The program of those.
   explicit real_cluster(std::map<std::string, std::string> settings = {},
                         const std::vector<std::string>& names = {"a", "b", "c"},
-                        network* net = nullptr);
+                        network* net = nullptr,
+                        const std::string& binary = COPPICE_BINARY);
 
   /// Adds a manager that is told of the others, and starts none.
   real_node& add(const std::string& name);
