@@ -73,7 +73,16 @@ regeneration_place::begin(const std::string& target,
   proto::Request request;
   request.mutable_regenerate()->set_target(target);
   request.mutable_regenerate()->set_reason(reason);
-  auto reply = client_->ask(std::move(request));
+  auto reply = client_->ask(request);
+  // Managers hand leads over when one of them is back: then it is not taken.
+  eventually([&] {
+    auto again = reply && reply.value().has_error()
+                 && reply.value().error().code()
+                      == static_cast<uint32_t>(ec::not_leader);
+    if (again)
+      reply = client_->ask(request);
+    return !again;
+  });
   if (!reply)
     return reply.error();
   if (reply.value().has_error())

@@ -45,9 +45,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A kill comes within this time, in milliseconds: a bit longer than a
-/// regeneration of a node takes.
-constexpr int latest_kill_ms = 2'500;
+/// A kill comes within this time, in milliseconds: a bit longer than most
+/// regenerations of nodes take.
+constexpr int latest_kill_ms = 700;
 
 /// A keeper that was killed is started again within this time.
 constexpr int latest_start_ms = 1'000;
