@@ -189,6 +189,8 @@ private:
     x.regenerate.policy.max_parallel = own.max_parallel;
     x.regenerate.policy.capacity_floor = own.capacity_floor / 100.0;
     x.regenerate.policy.cooldown = own.cooldown;
+    x.regenerate.policy.every = own.every;
+    x.regenerate.policy.quiet = own.quiet;
     x.regenerate.drain = own.drain;
     x.follow.history.keep = config_.ended_kept();
     x.accept.max_payload_bytes = config_.task.max_payload_bytes;

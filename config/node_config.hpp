@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -149,6 +150,10 @@ struct node_config {
     uint32_t capacity_floor = 50;
     /// The same thing is not cut back again before, unless people ask.
     ms cooldown = regeneration_policy{}.cooldown;
+    /// No node gets older; 0: as old as it can.
+    ms every = regeneration_policy{}.every;
+    /// Then only what is at its limit is cut back, unless people ask.
+    std::optional<daily_hours> quiet{};
     /// How long tasks have to move; what did not is stopped, and tried again.
     ms drain{60'000};
   };
@@ -160,6 +165,8 @@ struct node_config {
     ms resolution{60'000};
     /// How much memory a node may have; 0: that of the machine.
     uint64_t memory_limit = 0;
+    /// What takes a process so long is of no use; 0: that is no wear.
+    ms latency_limit{2'000};
   };
 
   struct raft_section {

@@ -214,6 +214,20 @@ void add_regeneration(std::vector<option>& xs) {
     {0ms, 24h * 365},
     [](auto& x) -> auto& { return x.regeneration.cooldown; }));
   xs.push_back(duration(
+    {"regeneration.every",
+     "A node is cut back at this age at the latest, worn or not; each has an "
+     "age"
+     " of its own from three quarters of it on, so that they take turns. 0:"
+     " never."},
+    {0ms, 24h * 365}, [](auto& x) -> auto& { return x.regeneration.every; }));
+  xs.push_back(make(
+    {"regeneration.quiet",
+     "From when to when, in UTC, only what is at its limit, or asked for, is "
+     "cut"
+     " back: 08:00-18:00, or 22:00-06:00 over midnight; or never."},
+    "HH:MM-HH:MM", "", [](auto& x) -> auto& { return x.regeneration.quiet; },
+    parse_daily_hours, show_daily_hours));
+  xs.push_back(duration(
     {"regeneration.drain",
      "How long the tasks of a node that is regenerated have to move at a"
      " checkpoint, or to end; then they are stopped, and tried again."},
@@ -237,6 +251,13 @@ void add_ageing(std::vector<option>& xs) {
      " reached, or when it grows and will be. 0: that of the machine, or of its"
      " control group. Processes of services have a limit of their own."},
     {0, TiB}, [](auto& x) -> auto& { return x.ageing.memory_limit; }));
+  xs.push_back(duration(
+    {"ageing.latency_limit",
+     "What takes the process of a service this long, with nothing else to do, "
+     "is"
+     " of no use: it is regenerated when its answers take longer and longer and"
+     " will take as long, or 16 times as long as at first. 0: never for that."},
+    {0ms, 24h}, [](auto& x) -> auto& { return x.ageing.latency_limit; }));
 }
 
 void add_raft(std::vector<option>& xs) {

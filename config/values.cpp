@@ -154,6 +154,28 @@ result<std::chrono::milliseconds> parse_duration(std::string_view text,
 
 // -- words --------------------------------------------------------------------
 
+result<std::optional<daily_hours>> parse_daily_hours(std::string_view text) {
+  if (text == "never")
+    return std::optional<daily_hours>{};
+  auto time = [](std::string_view x) -> std::optional<std::chrono::minutes> {
+    if (x.size() != 5 || x[2] != ':')
+      return std::nullopt;
+    auto hours = parse_digits(x.substr(0, 2));
+    auto minutes = parse_digits(x.substr(3));
+    if (!hours || !minutes || *hours > 24 || *minutes > 59
+        || (*hours == 24 && *minutes > 0))
+      return std::nullopt;
+    return std::chrono::minutes{*hours * 60 + *minutes};
+  };
+  auto from = time(text.substr(0, 5));
+  auto to
+    = text.size() == 11 && text[5] == '-' ? time(text.substr(6)) : std::nullopt;
+  if (!from || !to || *from == *to)
+    return refuse(text, "is not two times of the day, such as 08:00-18:00, or"
+                        " never");
+  return std::optional{daily_hours{*from, *to}};
+}
+
 result<bool> parse_bool(std::string_view text) {
   if (text == "yes" || text == "true")
     return true;
@@ -266,6 +288,16 @@ std::string show_size(uint64_t bytes) {
 
 std::string show_duration(std::chrono::milliseconds x) {
   return show(static_cast<uint64_t>(x.count()), duration_units);
+}
+
+std::string show_daily_hours(const std::optional<daily_hours>& x) {
+  if (!x)
+    return "never";
+  auto time = [](std::chrono::minutes y) {
+    auto two = [](auto z) { return (z < 10 ? "0" : "") + std::to_string(z); };
+    return two(y.count() / 60) + ':' + two(y.count() % 60);
+  };
+  return time(x->from) + '-' + time(x->to);
 }
 
 std::string show_host_ports(const std::vector<host_port>& xs) {

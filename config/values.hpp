@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,9 @@ result<uint64_t> parse_size(std::string_view text, size_range allowed);
 /// Parses a duration with its unit: `500ms`; ms, s, m, h or d.
 result<std::chrono::milliseconds> parse_duration(std::string_view text,
                                                  duration_range allowed);
+
+/// Parses hours of the day, `08:00-18:00`; `never` for none.
+result<std::optional<daily_hours>> parse_daily_hours(std::string_view text);
 
 /// Parses `yes`, `true`, `no` or `false`.
 result<bool> parse_bool(std::string_view text);
@@ -72,6 +76,9 @@ std::string show_size(uint64_t bytes);
 
 /// Renders *x* as `parse_duration` reads it, in the largest unit that fits.
 std::string show_duration(std::chrono::milliseconds x);
+
+/// Renders *x* as `parse_daily_hours` reads it.
+std::string show_daily_hours(const std::optional<daily_hours>& x);
 
 /// Renders *xs* as `parse_host_ports` reads it.
 std::string show_host_ports(const std::vector<host_port>& xs);

@@ -71,6 +71,23 @@ CAF_TEST(what is shown is parsed to the same value) {
   }
 }
 
+CAF_TEST(hours of the day are two times) {
+  using std::chrono::hours;
+  using std::chrono::minutes;
+  auto x = unbox(parse_daily_hours("08:05-18:00"));
+  CAF_REQUIRE(x);
+  CAF_CHECK(*x == daily_hours({hours{8} + minutes{5}, hours{18}}));
+  CAF_CHECK_EQUAL(show_daily_hours(x), "08:05-18:00");
+  auto night = unbox(parse_daily_hours("22:00-24:00"));
+  CAF_CHECK_EQUAL(show_daily_hours(night), "22:00-24:00");
+  CAF_CHECK(!unbox(parse_daily_hours("never")));
+  CAF_CHECK_EQUAL(show_daily_hours(std::nullopt), "never");
+  for (auto* text :
+       {"", "8:00-18:00", "08:00", "08:00-08:00", "08:00-25:00", "08:60-18:00",
+        "08:00 18:00", "08:00-18:00 ", "-8:00-18:00", "24:01-08:00"})
+    CAF_CHECK(!parse_daily_hours(text));
+}
+
 CAF_TEST(an address has a host and a port) {
   CAF_CHECK(unbox(parse_host_port("n1.example:7401"))
             == (host_port{"n1.example", 7401}));

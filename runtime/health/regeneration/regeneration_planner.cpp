@@ -3,6 +3,7 @@
 
 #include "runtime/health/regeneration/regeneration_planner.hpp"
 
+#include "runtime/duration.hpp"
 #include "runtime/health/node_card.hpp"
 #include "runtime/health/regeneration/regeneration_rules.hpp"
 
@@ -20,6 +21,12 @@ using vital_list = google::protobuf::RepeatedPtrField<proto::Vital>;
 
 /// Of the cool-down: no more than a thousand times as long.
 constexpr uint32_t most_doublings = 10;
+
+/// Of a limit: what has as much is at it.
+constexpr double full = 0.95;
+
+/// Of `every`: nodes differ by so much at most.
+constexpr double jitter = 0.25;
 
 /// How many nodes with a role there are, and how many of them can do without
 /// one more.
@@ -79,6 +86,18 @@ int64_t rest_after(const proto::RegenerationRow& x, uint32_t in_vain,
   return x.ended_ms() + policy.cooldown.count() * (int64_t{1} << doublings);
 }
 
+/// Returns whether it was at its limit again as soon as it could be said: it is
+/// born old, and another time helps no more. What only grows is another matter:
+/// that is what regeneration is for.
+bool is_born_old(const proto::RegenerationRow& x,
+                 const proto::RegenerationRow& before, uint32_t in_vain,
+                 const regeneration_policy& policy) {
+  if (x.cause() != proto::LIMIT || x.steps().empty())
+    return false;
+  auto rest = rest_after(before, in_vain, policy) - before.ended_ms();
+  return x.steps(0).at_ms() - before.ended_ms() <= rest + rest / 4;
+}
+
 /// The last regenerations of one thing.
 struct record {
   const proto::RegenerationRow* last = nullptr;
@@ -87,21 +106,29 @@ struct record {
 };
 
 record record_of(const proto::RegenerationRow& x,
-                 const regeneration_scene& scene) {
+                 const regeneration_scene& scene,
+                 const regeneration_policy& policy) {
   record out;
-  for (auto i = scene.all.rbegin(); i != scene.all.rend(); ++i) {
+  for (auto& row : scene.all) {
     // A service is the same one on another node.
-    auto same = is_of_service(x)
-                  ? i->service() == x.service() && i->instance() == x.instance()
-                  : same_target(*i, x);
+    auto same = is_of_service(x) ? row.service() == x.service()
+                                     && row.instance() == x.instance()
+                                 : same_target(row, x);
     if (!same)
       continue;
-    if (!out.last)
-      out.last = &*i;
-    if (i->outcome() == proto::REGENERATED)
-      break;
-    out.in_vain += is_under_way(*i) ? 0 : 1;
+    // A success counts only when it has lasted.
+    if (out.last && out.last->outcome() == proto::REGENERATED)
+      out.in_vain = is_born_old(row, *out.last, out.in_vain, policy)
+                      ? out.in_vain + 1
+                      : 0;
+    if (!is_under_way(row) && row.outcome() != proto::REGENERATED)
+      ++out.in_vain;
+    out.last = &row;
   }
+  // What grows has a reason to come back that a limit has not.
+  if (out.last && out.last->outcome() == proto::REGENERATED
+      && x.cause() != proto::LIMIT)
+    out.in_vain = 0;
   return out;
 }
 
@@ -120,13 +147,28 @@ void set_evidence(proto::RegenerationRow& to, const vital_list& vitals) {
   to.set_reason(text.substr(0, max_regeneration_words));
 }
 
+/// What nodes say may be anything.
+std::chrono::milliseconds to_ms(uint64_t x) {
+  constexpr uint64_t most = max_stated_duration.count();
+  return std::chrono::milliseconds{std::min(x, most)};
+}
+
+/// Parts of a second tell nobody anything, nor do seconds of days.
+std::string for_people(std::chrono::milliseconds x) {
+  using namespace std::chrono;
+  if (x >= days{1})
+    return format_duration(floor<hours>(x));
+  return format_duration(x >= minutes{1} ? floor<seconds>(x) : x);
+}
+
 bool is_worn(const vital_list& xs) {
   return std::any_of(xs.begin(), xs.end(), [](auto& x) { return x.worn(); });
 }
 
 /// Returns what is to be regenerated for what one node says; services first.
 std::vector<proto::RegenerationRow> worn_of(const proto::VitalsRequest& said,
-                                            const regeneration_scene& scene) {
+                                            const regeneration_scene& scene,
+                                            const regeneration_policy& policy) {
   std::vector<proto::RegenerationRow> out;
   proto::RegenerationRow node;
   node.set_node(said.node());
@@ -138,7 +180,7 @@ std::vector<proto::RegenerationRow> worn_of(const proto::VitalsRequest& said,
     row.set_instance(x.instance());
     set_evidence(row, x.vitals());
     // One step up the ladder, where the first one did not help.
-    auto before = record_of(row, scene);
+    auto before = record_of(row, scene, policy);
     if (before.last && before.last->outcome() == proto::NOT_CURED
         && before.last->node() == said.node())
       set_evidence(node, x.vitals());
@@ -152,7 +194,48 @@ std::vector<proto::RegenerationRow> worn_of(const proto::VitalsRequest& said,
   return out;
 }
 
+/// Returns whether something of it has run out already, or soon will have.
+bool is_at_limit(const proto::RegenerationRow& x) {
+  return x.cause() == proto::LIMIT
+         || std::any_of(x.evidence().begin(), x.evidence().end(), [](auto& y) {
+              return y.limit() > 0 && y.value() >= full * y.limit();
+            });
+}
+
+/// Returns the nodes that are as old as was planned, the one that has waited
+/// longest first.
+std::vector<proto::RegenerationRow>
+old_ones(const regeneration_scene& scene, const regeneration_policy& policy) {
+  std::vector<std::pair<int64_t, proto::RegenerationRow>> found;
+  for (auto* said : scene.said) {
+    auto age = to_ms(said->age_ms());
+    auto most = oldest(said->node(), policy);
+    if (policy.every.count() <= 0 || age < most)
+      continue;
+    proto::RegenerationRow row;
+    row.set_node(said->node());
+    row.set_cause(proto::AGE);
+    row.set_reason("it has run for " + for_people(age)
+                   + ", and 'regeneration.every' lets it run for "
+                   + for_people(most));
+    found.emplace_back((most - age).count(), std::move(row));
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](auto& x, auto& y) { return x.first < y.first; });
+  std::vector<proto::RegenerationRow> out;
+  for (auto& [waits, row] : found)
+    out.push_back(std::move(row));
+  return out;
+}
+
 } // namespace
+
+bool daily_hours::contain(int64_t now_ms) const {
+  using namespace std::chrono;
+  constexpr auto day = milliseconds{24h};
+  auto at = milliseconds{now_ms} % day;
+  return from <= to ? at >= from && at < to : at >= from || at < to;
+}
 
 result<> may_begin(const proto::RegenerationRow& x,
                    const regeneration_scene& scene,
@@ -175,23 +258,44 @@ result<> may_begin(const proto::RegenerationRow& x,
   return card->manager() ? keeps_quorum(scene) : ok();
 }
 
+std::chrono::milliseconds oldest(std::string_view node,
+                                 const regeneration_policy& policy) {
+  // FNV-1a: the same number on every node, whoever leads.
+  uint64_t hash = 14'695'981'039'346'656'037u;
+  for (auto c : node)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211u;
+  // Names that differ in their last letter only are far apart then.
+  hash = (hash ^ hash >> 33) * 0xff51'afd7'ed55'8ccdu;
+  auto share = static_cast<double>(hash >> 48) / 0x10000;
+  auto every = static_cast<double>(policy.every.count());
+  return regeneration_policy::ms{
+    static_cast<int64_t>(every * (1 - jitter * share))};
+}
+
 std::vector<proto::RegenerationRow>
 what_wears(const regeneration_scene& scene, const regeneration_policy& policy,
            int64_t now_ms) {
+  auto is_quiet = policy.quiet && policy.quiet->contain(now_ms);
   std::vector<proto::RegenerationRow> out;
+  auto add = [&](proto::RegenerationRow x) {
+    if (is_quiet && !is_at_limit(x))
+      return;
+    auto before = record_of(x, scene, policy);
+    if (before.last
+        && (is_under_way(*before.last)
+            || now_ms < rest_after(*before.last, before.in_vain, policy)))
+      return;
+    if (!may_begin(x, scene, policy))
+      return;
+    if (!is_of_service(x) && !keeps_capacity(scene, policy))
+      return;
+    out.push_back(std::move(x));
+  };
   for (auto* said : scene.said)
-    for (auto& x : worn_of(*said, scene)) {
-      auto before = record_of(x, scene);
-      if (before.last
-          && (is_under_way(*before.last)
-              || now_ms < rest_after(*before.last, before.in_vain, policy)))
-        continue;
-      if (!may_begin(x, scene, policy))
-        continue;
-      if (!is_of_service(x) && !keeps_capacity(scene, policy))
-        continue;
-      out.push_back(std::move(x));
-    }
+    for (auto& x : worn_of(*said, scene, policy))
+      add(std::move(x));
+  for (auto& x : old_ones(scene, policy))
+    add(std::move(x));
   return out;
 }
 

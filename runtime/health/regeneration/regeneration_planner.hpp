@@ -10,12 +10,25 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 // What is regenerated, and when. Pure: functions of what is durable, of what
 // the nodes say, and of the time.
 
 namespace coppice {
+
+/// The same hours of each day, in UTC. From after to: over midnight.
+struct daily_hours {
+  std::chrono::minutes from{0};
+  std::chrono::minutes to{0};
+
+  /// Returns whether *now_ms* is within, Unix time in milliseconds.
+  bool contain(int64_t now_ms) const;
+
+  friend bool operator==(const daily_hours&, const daily_hours&) = default;
+};
 
 /// What regeneration may cost.
 struct regeneration_policy {
@@ -29,6 +42,10 @@ struct regeneration_policy {
   /// The same thing is not worn out again before; doubled for each time that it
   /// was not cured.
   ms cooldown{600'000};
+  /// No node gets older than this; 0: they may get as old as they can.
+  ms every{0};
+  /// Then only what is at its limit, or asked for, is regenerated.
+  std::optional<daily_hours> quiet{};
 };
 
 /// What a decision looks at.
@@ -47,8 +64,14 @@ result<> may_begin(const proto::RegenerationRow& x,
                    const regeneration_scene& scene,
                    const regeneration_policy& policy);
 
+/// Returns how old *node* may get: three quarters of `every` or more, by its
+/// name, so that not all that began together end together.
+std::chrono::milliseconds oldest(std::string_view node,
+                                 const regeneration_policy& policy);
+
 /// Returns what is to begin now because it is worn: the smallest part first.
-/// What was regenerated in vain is not tried again; its node is.
+/// What was regenerated in vain is not tried again; its node is. Behind that
+/// comes what is as old as was planned.
 std::vector<proto::RegenerationRow>
 what_wears(const regeneration_scene& scene, const regeneration_policy& policy,
            int64_t now_ms);
