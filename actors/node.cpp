@@ -428,11 +428,9 @@ private:
     options.cluster = caf::actor_cast<cluster_link_actor>(cluster_);
     options.manager = manager_;
     options.slots = slots_;
-    ageing_limits ageing;
-    ageing.growth.warm_up = config_.ageing.warm_up;
-    ageing.growth.bucket = config_.ageing.resolution;
-    auto vitals = std::make_shared<node_vitals>(
-      ageing, config_.ageing.memory_limit, services_);
+    auto vitals = std::make_shared<node_vitals>(vital_limits_of(config_.ageing),
+                                                services_);
+    options.tree = tree_.root();
     options.measure = [vitals](auto& x) { vitals->measure(x); };
     options.calm = std::min(options.calm, config_.ageing.resolution / 4);
     options.restart = [this] {

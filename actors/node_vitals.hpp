@@ -3,8 +3,10 @@
 
 #pragma once
 
+#include "config/node_config.hpp"
 #include "proto/api.pb.h"
 #include "runtime/health/ageing/ageing_watch.hpp"
+#include "runtime/health/ageing/latency_watch.hpp"
 #include "runtime/service/local_services.hpp"
 
 #include <chrono>
@@ -14,16 +16,27 @@
 
 namespace coppice {
 
+/// When nodes and processes are worn.
+struct vital_limits {
+  ageing_limits sizes;
+  /// Of the processes of services.
+  latency_limits latency;
+  /// Of the memory of the node; 0: that of the machine, or of its control
+  /// group.
+  uint64_t memory = 0;
+};
+
+/// Returns what *x* says.
+vital_limits vital_limits_of(const node_config::ageing_section& x);
+
 /// Measures a node and the processes of its services, and watches them for
 /// wear. Not for several threads at once.
 class node_vitals {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  /// @param memory_limit Of the node; 0: that of the machine, or of its control
-  ///                     group.
   /// @param services What runs here; null: nothing.
-  node_vitals(const ageing_limits& limits, uint64_t memory_limit,
+  node_vitals(const vital_limits& limits,
               std::shared_ptr<const local_services> services);
 
   /// Measures everything, and appends it to *out*.
@@ -33,16 +46,21 @@ private:
   struct watched {
     uint64_t epoch = 0;
     time_point began;
-    ageing_watch watch;
+    ageing_watch sizes;
+    latency_watch latency;
+    /// When it was measured last, and how many requests it had had by then.
+    time_point measured;
+    uint64_t requests = 0;
   };
 
   void measure_self(proto::VitalsRequest& out, time_point now);
 
   void measure_services(proto::VitalsRequest& out, time_point now);
 
-  ageing_limits limits_;
+  void measure_process(watched& x, const local_service& service,
+                       time_point now) const;
 
-  uint64_t memory_limit_;
+  vital_limits limits_;
 
   std::shared_ptr<const local_services> services_;
 

@@ -6,9 +6,24 @@
 #include "runtime/health/regeneration/regeneration_rules.hpp"
 #include "runtime/log.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace coppice {
+
+namespace {
+
+/// Returns how long the slowest of *x* and its parts takes to answer.
+double slowest_ms(const proto::TreePart& x, double patience_ms) {
+  auto out = x.state() == proto::TreePart::SILENT
+               ? patience_ms
+               : static_cast<double>(x.answer_us()) / 1'000;
+  for (auto& part : x.parts())
+    out = std::max(out, slowest_ms(part, patience_ms));
+  return out;
+}
+
+} // namespace
 
 // -- handlers -----------------------------------------------------------------
 
@@ -75,14 +90,40 @@ std::string regeneration_agent_state::waits_for() const {
   return "tasks in " + std::to_string(taken) + " slots";
 }
 
+void regeneration_agent_state::ask_parts() {
+  if (!options.tree || std::exchange(asks_parts, true))
+    return;
+  proto::Request request;
+  request.mutable_tree()->set_patience_ms(
+    static_cast<uint32_t>(options.part_patience.count()));
+  self->request(options.tree, options.patience, std::move(request))
+    .then(
+      [this](const proto::Reply& x) {
+        asks_parts = false;
+        latency_ms = slowest_ms(
+          x.tree().root(), static_cast<double>(options.part_patience.count()));
+      },
+      [this](const caf::error&) { asks_parts = false; });
+}
+
 void regeneration_agent_state::say() {
   if (std::exchange(saying, true))
     return;
+  // What it comes to is said next time. Now it says more, and more often.
+  if (!order)
+    ask_parts();
   proto::Request request;
   auto& x = *request.mutable_vitals();
   x.set_node(options.start.node);
   x.set_incarnation(options.start.incarnation);
   options.measure(x);
+  if (latency_ms) {
+    // Without a limit: see docs/regeneration.md.
+    auto& vital = *x.add_vitals();
+    vital.set_name("latency");
+    vital.set_unit("ms");
+    vital.set_value(*latency_ms);
+  }
   next_word = self->clock().now() + options.calm;
   if (order) {
     auto waits = waits_for();

@@ -36,12 +36,16 @@ struct regeneration_agent_options {
   /// Measures this node, and the instances that it runs; may fill in nothing.
   std::function<void(proto::VitalsRequest&)> measure
     = [](proto::VitalsRequest&) {};
+  /// Asked how long the parts of this node take to answer; may be invalid.
+  api_actor tree{};
   /// Ends the process, so that its keeper starts it again at once.
   std::function<void()> restart = [] {};
   /// How often it is looked whether there is something to do or to say.
   std::chrono::milliseconds tick{100};
   /// How often it says how it is while nothing is under way.
   std::chrono::milliseconds calm{2'000};
+  /// How long a part of this node is waited for.
+  std::chrono::milliseconds part_patience{2'000};
   /// For an answer of the cluster, or of the MANAGER.
   std::chrono::milliseconds patience{5'000};
 };
@@ -64,6 +68,9 @@ struct regeneration_agent_state {
 
   /// Hands over what this manager leads, as far as others can lead it.
   void hand_over();
+
+  /// Finds out how long the parts of this node take to answer.
+  void ask_parts();
 
   /// Says how this node is, unless the last time is not answered yet.
   void say();
@@ -92,6 +99,11 @@ struct regeneration_agent_state {
   std::optional<uint32_t> leads;
 
   bool handing_over = false;
+
+  bool asks_parts = false;
+
+  /// How long the slowest part took last; unset: nobody knows yet.
+  std::optional<double> latency_ms;
 
   bool saying = false;
 

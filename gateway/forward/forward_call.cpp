@@ -101,6 +101,8 @@ void forward_call::on_answer(delivered x) {
     on_refused(std::move(x));
     return;
   }
+  if (visit_)
+    visit_->answered();
   status_ = x.head.status;
   x.head.operation = forward_operation;
   if (x.is_whole) {

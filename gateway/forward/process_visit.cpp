@@ -12,7 +12,7 @@ std::optional<process_visit> process_visit::begin(const local_services& all,
   // An exclusive one may be elsewhere by now, if its node was frozen.
   if (!what || what->epoch != epoch || what->handle || !what->may_serve())
     return std::nullopt;
-  process_visit x{std::move(what->in_flight), what->port};
+  process_visit x{*what};
   // Whoever stops it takes it out first, and then looks at the count.
   auto still = all.find(who);
   if (!still || still->epoch != epoch)

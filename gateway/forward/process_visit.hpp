@@ -6,6 +6,7 @@
 #include "runtime/service/local_services.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -26,7 +27,9 @@ public:
 
   process_visit& operator=(process_visit&& x) noexcept {
     std::swap(in_flight_, x.in_flight_);
+    std::swap(answers_, x.answers_);
     std::swap(port_, x.port_);
+    std::swap(began_, x.began_);
     return *this;
   }
 
@@ -35,20 +38,34 @@ public:
       --*in_flight_;
   }
 
+  /// Says that the answer begins. How long that took is noted if the process
+  /// had no other request meanwhile, as far as that can be seen now: with
+  /// several, each takes longer.
+  void answered() {
+    if (auto to = std::exchange(answers_, nullptr); to && *in_flight_ == 1)
+      to->add(std::chrono::steady_clock::now() - began_);
+  }
+
   /// Returns where the process listens on 127.0.0.1.
   uint16_t port() const noexcept {
     return port_;
   }
 
 private:
-  process_visit(std::shared_ptr<std::atomic<uint32_t>> in_flight, uint16_t port)
-    : in_flight_(std::move(in_flight)),
-      port_(port) {
-    ++*in_flight_;
+  explicit process_visit(const local_service& what)
+    : in_flight_(what.in_flight),
+      port_(what.port),
+      began_(std::chrono::steady_clock::now()) {
+    what.answers->begin();
+    if (++*in_flight_ == 1)
+      answers_ = what.answers;
   }
 
   std::shared_ptr<std::atomic<uint32_t>> in_flight_;
+  /// Null if the process had another request already.
+  std::shared_ptr<answer_meter> answers_;
   uint16_t port_;
+  std::chrono::steady_clock::time_point began_;
 };
 
 } // namespace coppice::forward

@@ -209,6 +209,7 @@ public:
   }
 
   void on_answer(delivered x) override {
+    visit_.answered();
     x.head.operation = operation;
     auto reply = reply_;
     if (x.is_whole) {

@@ -5,6 +5,7 @@
 
 #include "proto/service.pb.h"
 #include "runtime/lease_end.hpp"
+#include "runtime/service/answer_meter.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -72,6 +73,9 @@ struct local_service {
   /// that it is not stopped in the midst of one.
   std::shared_ptr<std::atomic<uint32_t>> in_flight
     = std::make_shared<std::atomic<uint32_t>>(0);
+  /// How long its process took for requests that it had to itself: noted by who
+  /// hands them to it.
+  std::shared_ptr<answer_meter> answers = std::make_shared<answer_meter>();
   /// Set if it is exclusive.
   lease_end_ptr lease{};
 

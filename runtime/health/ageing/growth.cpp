@@ -29,9 +29,6 @@ constexpr uint64_t review_points = 3;
 /// So many of the first points say where it began, and of the last where it is.
 constexpr size_t end_points = 5;
 
-/// A floor that falls by this share of what it was has come down.
-constexpr double fall = 0.05;
-
 using numbers = std::span<const double>;
 
 numbers part(numbers xs, size_t i, size_t n) {
@@ -160,7 +157,7 @@ void growth_finder::close(level& x) {
   x.filling = {};
   x.samples = 0;
   x.highest = std::max(x.highest, floor);
-  if (floor < x.highest * (1 - fall)) {
+  if (floor < x.highest * (1 - limits_.fall)) {
     x.harmless = std::max(x.harmless, x.highest);
     x.highest = floor;
   }

@@ -45,6 +45,9 @@ struct growth_limits {
   /// The share of the room that was there at first, between floor and limit,
   /// after which growth counts whatever it looks like.
   double taken = 0.55;
+
+  /// A floor that falls by this share of what it was has come down by itself.
+  double fall = 0.05;
 };
 
 /// Something grows, and will run out.
