@@ -8,6 +8,7 @@
 #include "runtime/access/token_rules.hpp"
 #include "runtime/group_name.hpp"
 #include "runtime/health/node_overview.hpp"
+#include "runtime/health/regeneration/regeneration_rules.hpp"
 #include "runtime/log.hpp"
 #include "storage/node_list_rows.hpp"
 #include "storage/regeneration_tables.hpp"
@@ -160,6 +161,7 @@ directory_state::regenerations(const proto::RegenerationsRequest& x) const {
     = static_cast<int>(x.limit() == 0 ? 20 : std::min(x.limit(), 1'000u));
   auto read = read_cluster([&](const table_view& view) {
     auto all = get_regenerations(view);
+    *out.mutable_counts() = count_regenerations(all);
     for (auto i = all.rbegin();
          i != all.rend() && out.regenerations_size() < limit; ++i)
       if (x.of().empty() || i->node() == x.of() || i->service() == x.of())

@@ -51,6 +51,9 @@ http::server_limits limits_of(const node_config& config) {
 
 using shared_book = std::atomic<std::shared_ptr<const api::token_book>>;
 
+using shared_regenerations
+  = std::atomic<std::shared_ptr<const proto::RegenerationsReply>>;
+
 class gateway_part : public node_part {
 public:
   explicit gateway_part(caf::actor_system& sys) : self_(sys) {}
@@ -138,6 +141,10 @@ private:
       book->store(std::make_shared<const api::token_book>(x));
       known->release();
     };
+    options.on_regenerations
+      = [to = regenerated_](const proto::RegenerationsReply& x) {
+          to->store(std::make_shared<const proto::RegenerationsReply>(x));
+        };
     bridge_ = here.system.spawn(http_bridge, std::move(options));
     here.hang("http_bridge", caf::actor_cast<caf::actor>(bridge_));
     request_forwarder_options follow;
@@ -213,12 +220,13 @@ private:
   http::response show_metrics() const {
     // Its thread may be faster than whoever started it.
     auto* server = serving_.load();
+    auto regenerated = regenerated_->load();
     return {200,
             "text/plain; version=0.0.4; charset=utf-8",
             {},
-            metrics_.render(node_,
-                            server ? server->counts() : http::server_counts{},
-                            forwarder_->counts(), api::look_at_process())};
+            metrics_.render(
+              node_, server ? server->counts() : http::server_counts{},
+              forwarder_->counts(), api::look_at_process(), regenerated.get())};
   }
 
   caf::scoped_actor self_;
@@ -232,6 +240,9 @@ private:
   /// Released whenever tokens were heard of.
   std::shared_ptr<std::counting_semaphore<>> known_
     = std::make_shared<std::counting_semaphore<>>(0);
+  /// The same, for what was regenerated.
+  std::shared_ptr<shared_regenerations> regenerated_
+    = std::make_shared<shared_regenerations>();
   http_bridge_impl bridge_;
   request_forwarder_impl routes_;
   std::unique_ptr<http::server> server_;

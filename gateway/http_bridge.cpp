@@ -41,6 +41,28 @@ void http_bridge_state::on_resume(const bridge_resume& x) {
 
 void http_bridge_state::on_tick() {
   self->delayed_send(self, options.refresh, caf::tick_atom::value);
+  if (options.on_tokens)
+    ask_tokens();
+  if (options.on_regenerations)
+    ask_regenerations();
+}
+
+// -- parts: what is to be known all the time ----------------------------------
+
+void http_bridge_state::ask_regenerations() {
+  if (std::exchange(asks_regenerations, true))
+    return;
+  proto::Request request;
+  // The counts come along with however few.
+  request.mutable_regenerations()->set_limit(1);
+  ask(std::move(request), caf::infinite, [this](const proto::Reply& x) {
+    asks_regenerations = false;
+    if (x.has_regenerations())
+      options.on_regenerations(x.regenerations());
+  });
+}
+
+void http_bridge_state::ask_tokens() {
   if (std::exchange(asks_tokens, true))
     return;
   proto::Request request;
@@ -159,7 +181,7 @@ http_bridge(http_bridge_impl::stateful_pointer<http_bridge_state> self,
             http_bridge_options options) {
   auto& state = self->state;
   state.options = std::move(options);
-  if (state.options.on_tokens)
+  if (state.options.on_tokens || state.options.on_regenerations)
     self->send(self, caf::tick_atom::value);
   return {
     [self](const api_call_ptr& x) { self->state.on_call(x); },

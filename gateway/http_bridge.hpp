@@ -46,7 +46,7 @@ using http_bridge_actor = caf::typed_actor<caf::reacts_to<api_call_ptr>>;
 /// HTTP_BRIDGE with its messages to itself.
 using http_bridge_impl
   = http_bridge_actor::extend<caf::reacts_to<bridge_resume>,
-                              // Asks which tokens there are.
+                              // Asks what is to be known all the time.
                               caf::reacts_to<caf::tick_atom>>;
 
 /// What HTTP_BRIDGE is told when it starts.
@@ -59,6 +59,8 @@ struct http_bridge_options {
   /// as a manager answers; may be null.
   std::function<void(const proto::TokensReply&)> on_tokens;
   std::chrono::milliseconds refresh{2'000};
+  /// Told how many regenerations came to what, as often; may be null.
+  std::function<void(const proto::RegenerationsReply&)> on_regenerations;
 };
 
 /// The state of HTTP_BRIDGE.
@@ -89,6 +91,11 @@ struct http_bridge_state {
 
   // -- parts of the handlers --------------------------------------------------
 
+  /// Asks which tokens there are.
+  void ask_tokens();
+
+  void ask_regenerations();
+
   void answer_question(const api_call_ptr& x, const api::question& how);
 
   void begin_stream(const api_call_ptr& x, const api::streaming& how);
@@ -115,6 +122,9 @@ struct http_bridge_state {
 
   /// The last such question had no answer, and it is said so in the log.
   bool lacks_tokens = false;
+
+  /// It was asked what was regenerated, and not answered yet.
+  bool asks_regenerations = false;
 
   std::map<uint64_t, streaming> streams;
 

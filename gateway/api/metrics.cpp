@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 namespace coppice::api {
 
@@ -101,6 +102,27 @@ void add_forwarder(page& out, const forward::forward_counts& x) {
           x.abandoned);
 }
 
+/// Of the whole cluster: each gateway says the same.
+void add_regenerations(page& out, const proto::RegenerationsReply& x) {
+  auto count_of = [&](proto::RegenerationEnd outcome) {
+    uint64_t n = 0;
+    for (auto& y : x.counts())
+      n += y.outcome() == outcome ? y.count() : 0;
+    return std::to_string(n);
+  };
+  out.family("coppice_cluster_regenerations_total", "counter",
+             "Regenerations of nodes and services in the cluster that have"
+             " ended, by what they came to.");
+  for (auto& [outcome, label] : {std::pair{proto::REGENERATED, "regenerated"},
+                                 std::pair{proto::NOT_CURED, "not_cured"},
+                                 std::pair{proto::ROLLED_BACK, "rolled_back"},
+                                 std::pair{proto::LOST, "lost"}})
+    out.add(std::string{"outcome=\""} + label + '"', count_of(outcome));
+  out.single("coppice_cluster_regenerations_in_progress", "gauge",
+             "Regenerations in the cluster that are under way.",
+             count_of(proto::UNDER_WAY));
+}
+
 void add_process(page& out, const process_numbers& x) {
   out.single("process_cpu_seconds_total", "counter",
              "Processor time of the node process, in seconds.",
@@ -162,10 +184,11 @@ void metrics_book::add(const http::answered& x) {
   all.sum += seconds;
 }
 
-std::string metrics_book::render(std::string_view node,
-                                 const http::server_counts& counts,
-                                 const forward::forward_counts& forwarded,
-                                 const process_numbers& process) const {
+std::string
+metrics_book::render(std::string_view node, const http::server_counts& counts,
+                     const forward::forward_counts& forwarded,
+                     const process_numbers& process,
+                     const proto::RegenerationsReply* regenerated) const {
   page out;
   out.family("coppice_node_info", "gauge", "Who answers; always 1.");
   out.add("node=\"" + std::string{node} + '"', "1");
@@ -198,6 +221,8 @@ std::string metrics_book::render(std::string_view node,
              "Connections that were closed because there were too many.",
              std::to_string(counts.turned_away));
   add_forwarder(out, forwarded);
+  if (regenerated)
+    add_regenerations(out, *regenerated);
   add_process(out, process);
   return out.take();
 }

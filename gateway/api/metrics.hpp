@@ -5,6 +5,7 @@
 
 #include "gateway/forward/forwarder.hpp"
 #include "gateway/http/server.hpp"
+#include "proto/api.pb.h"
 
 #include <array>
 #include <cstdint>
@@ -40,9 +41,12 @@ public:
   // -- properties -------------------------------------------------------------
 
   /// @param node Name of this node.
+  /// @param regenerated What the cluster said last; null: nothing yet.
   std::string render(std::string_view node, const http::server_counts& counts,
                      const forward::forward_counts& forwarded,
-                     const process_numbers& process) const;
+                     const process_numbers& process,
+                     const proto::RegenerationsReply* regenerated
+                     = nullptr) const;
 
 private:
   /// Upper bounds in seconds; a last bucket has all the rest.

@@ -71,15 +71,22 @@ void tell_node(regeneration_change& x, const proto::RegenerationRow& row,
                               : std::nullopt));
 }
 
-/// Forgets the oldest that ended, if there are too many.
-void forget_oldest(context ctx,
-                   const std::vector<proto::RegenerationRow>& all) {
+/// Forgets the oldest that ended, if there are too many. It stays in the counts
+/// of *row*, the newest.
+void forget_oldest(context ctx, const std::vector<proto::RegenerationRow>& all,
+                   proto::RegenerationRow& row) {
+  row.clear_forgotten();
+  if (all.empty())
+    return;
+  *row.mutable_forgotten() = all.back().forgotten();
   if (all.size() < max_regenerations)
     return;
   auto oldest = std::find_if(all.begin(), all.end(),
                              [](auto& x) { return !is_under_way(x); });
-  if (oldest != all.end())
-    erase_regeneration(ctx.view, oldest->number());
+  if (oldest == all.end())
+    return;
+  count_regeneration(*row.mutable_forgotten(), oldest->outcome());
+  erase_regeneration(ctx.view, oldest->number());
 }
 
 /// Returns where the instance is, in the row of its service.
@@ -129,7 +136,7 @@ void begin(regeneration_change& x, proto::RegenerationRow row) {
   row.clear_steps();
   row.clear_ended_ms();
   enter(row, proto::QUIESCE, ctx.now_ms);
-  forget_oldest(ctx, all);
+  forget_oldest(ctx, all, row);
   put_regeneration(ctx.view, row);
   if (place) {
     // Who places it has it leave, and gives it a new place.

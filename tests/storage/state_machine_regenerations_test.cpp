@@ -2,12 +2,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "runtime/health/node_rules.hpp"
+#include "runtime/health/regeneration/regeneration_rules.hpp"
 #include "storage/node_list_rows.hpp"
 #include "storage/regeneration_tables.hpp"
 #include "storage/service_tables.hpp"
 #include "tests/storage/machine.hpp"
 
 #include <caf/test/unit_test.hpp>
+
+#include <map>
 
 using namespace coppice;
 using namespace coppice::test;
@@ -204,6 +207,13 @@ CAF_TEST(only so many are kept and those under way among them) {
   CAF_CHECK_EQUAL(rows.size(), 1'000u);
   CAF_CHECK_EQUAL(rows.front().number(), 1u);
   CAF_CHECK_EQUAL(rows.back().number(), 1'004u);
+  // The others are counted for ever.
+  std::map<proto::RegenerationEnd, uint64_t> counts;
+  for (auto& x : count_regenerations(rows))
+    counts[x.outcome()] = x.count();
+  CAF_CHECK_EQUAL(counts.size(), 2u);
+  CAF_CHECK_EQUAL(counts[proto::UNDER_WAY], 1u);
+  CAF_CHECK_EQUAL(counts[proto::ROLLED_BACK], 1'003u);
 }
 
 CAF_TEST(words that are too long are refused) {

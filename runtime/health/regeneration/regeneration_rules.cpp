@@ -129,6 +129,26 @@ bool same_target(const proto::RegenerationRow& x,
          && x.instance() == y.instance();
 }
 
+void count_regeneration(
+  google::protobuf::RepeatedPtrField<proto::RegenerationCount>& to,
+  proto::RegenerationEnd x, uint64_t n) {
+  auto same = std::find_if(to.begin(), to.end(),
+                           [&](auto& y) { return y.outcome() == x; });
+  auto& y = same == to.end() ? *to.Add() : *same;
+  y.set_outcome(x);
+  y.set_count(y.count() + n);
+}
+
+google::protobuf::RepeatedPtrField<proto::RegenerationCount>
+count_regenerations(const std::vector<proto::RegenerationRow>& kept) {
+  google::protobuf::RepeatedPtrField<proto::RegenerationCount> out;
+  if (!kept.empty())
+    out = kept.back().forgotten();
+  for (auto& x : kept)
+    count_regeneration(out, x.outcome());
+  return out;
+}
+
 result<> check_regeneration(const proto::RegenerationRow& x) {
   if (x.node().empty() || x.node().size() > max_name_bytes
       || x.service().size() > max_name_bytes)

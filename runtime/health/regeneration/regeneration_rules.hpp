@@ -7,7 +7,9 @@
 #include "runtime/error.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 // What holds for every regeneration, wherever it is looked at.
 
@@ -46,6 +48,16 @@ inline bool is_under_way(const proto::RegenerationRow& x) {
 /// Returns whether two are about the same thing.
 bool same_target(const proto::RegenerationRow& x,
                  const proto::RegenerationRow& y);
+
+/// Counts *n* more that came to *x*.
+void count_regeneration(
+  google::protobuf::RepeatedPtrField<proto::RegenerationCount>& to,
+  proto::RegenerationEnd x, uint64_t n = 1);
+
+/// Returns how many of all that there ever were came to what.
+/// @param kept All that are remembered, in their order.
+google::protobuf::RepeatedPtrField<proto::RegenerationCount>
+count_regenerations(const std::vector<proto::RegenerationRow>& kept);
 
 /// Checks what is to begin: sizes and names.
 /// @returns `invalid_argument` with what is wrong.

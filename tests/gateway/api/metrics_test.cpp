@@ -87,6 +87,29 @@ CAF_TEST(what is held for services is told of) {
   }
 }
 
+CAF_TEST(what was regenerated is told of as soon as it is known) {
+  api::metrics_book book;
+  CAF_CHECK(!contains(book.render("n1", {}, {}, {}), "regenerations"));
+  proto::RegenerationsReply said;
+  auto add = [&](proto::RegenerationEnd outcome, uint64_t n) {
+    auto& x = *said.add_counts();
+    x.set_outcome(outcome);
+    x.set_count(n);
+  };
+  add(proto::REGENERATED, 1'200);
+  add(proto::LOST, 1);
+  add(proto::UNDER_WAY, 2);
+  auto text = book.render("n1", {}, {}, {}, &said);
+  const std::string total = "\ncoppice_cluster_regenerations_total{outcome=";
+  for (auto& part :
+       {total + "\"regenerated\"} 1200\n", total + "\"not_cured\"} 0\n",
+        total + "\"rolled_back\"} 0\n", total + "\"lost\"} 1\n",
+        std::string{"\ncoppice_cluster_regenerations_in_progress 2\n"}}) {
+    CAF_MESSAGE(part);
+    CAF_CHECK(contains(text, part));
+  }
+}
+
 CAF_TEST(the process knows itself) {
   auto x = api::look_at_process();
   CAF_CHECK(x.resident_bytes > 1'000'000);
