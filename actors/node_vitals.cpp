@@ -3,12 +3,11 @@
 
 #include "actors/node_vitals.hpp"
 
-#include "actors/process_meter.hpp"
-
 #include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -85,10 +84,15 @@ void node_vitals::measure_self(proto::VitalsRequest& out, time_point now) {
 }
 
 void node_vitals::measure_services(proto::VitalsRequest& out, time_point now) {
+  auto services = services_->all();
+  // Native services live in this process.
+  std::erase_if(services, [](auto& x) { return x.second.pid == 0; });
+  std::set<pid_t> groups;
+  for (auto& [who, service] : services)
+    groups.insert(service.pid);
+  auto sizes = measure_groups(groups);
   std::map<service_instance, watched> kept;
-  for (auto& [who, service] : services_->all()) {
-    if (service.pid == 0)
-      continue; // It lives in this process.
+  for (auto& [who, service] : services) {
     auto known = instances_.extract(who);
     auto same = !known.empty() && known.mapped().epoch == service.epoch;
     auto& x
@@ -98,7 +102,7 @@ void node_vitals::measure_services(proto::VitalsRequest& out, time_point now) {
                                        ageing_watch{limits_.sizes},
                                        latency_watch{limits_.latency}, now})
           .first->second;
-    measure_process(x, service, now);
+    watch_process(x, service, sizes[service.pid], now);
     auto& said = *out.add_instances();
     said.set_service(who.service);
     said.set_instance(who.instance);
@@ -109,8 +113,9 @@ void node_vitals::measure_services(proto::VitalsRequest& out, time_point now) {
   instances_ = std::move(kept);
 }
 
-void node_vitals::measure_process(watched& x, const local_service& service,
-                                  time_point now) const {
+void node_vitals::watch_process(watched& x, const local_service& service,
+                                const process_sizes& sizes,
+                                time_point now) const {
   using seconds = std::chrono::duration<double>;
   auto requests = service.answers->begun();
   auto pause = seconds{now - x.measured}.count();
@@ -121,8 +126,7 @@ void node_vitals::measure_process(watched& x, const local_service& service,
   process_limits limits{service.memory_limit == 0 ? memory_limit()
                                                   : service.memory_limit,
                         open_files_limit(service.pid)};
-  x.sizes.add(now - x.began,
-              vitals_of(measure_group(service.pid), limits, load));
+  x.sizes.add(now - x.began, vitals_of(sizes, limits, load));
   if (service.answers->count() >= least_answers)
     x.latency.add(now - x.began, service.answers->take().median_ms);
 }

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "actors/process_meter.hpp"
 #include "config/node_config.hpp"
 #include "proto/api.pb.h"
 #include "runtime/health/ageing/ageing_watch.hpp"
@@ -57,8 +58,8 @@ private:
 
   void measure_services(proto::VitalsRequest& out, time_point now);
 
-  void measure_process(watched& x, const local_service& service,
-                       time_point now) const;
+  void watch_process(watched& x, const local_service& service,
+                     const process_sizes& sizes, time_point now) const;
 
   vital_limits limits_;
 

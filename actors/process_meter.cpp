@@ -84,16 +84,21 @@ std::optional<process_sizes> measure_process(pid_t pid) {
   return x ? std::optional{sizes_of(pid, *x)} : std::nullopt;
 }
 
-process_sizes measure_group(pid_t group) {
-  process_sizes out;
+std::map<pid_t, process_sizes> measure_groups(const std::set<pid_t>& groups) {
+  std::map<pid_t, process_sizes> out;
+  for (auto group : groups)
+    out.try_emplace(group);
+  if (groups.empty())
+    return out;
   for_each_number("/proc", [&](pid_t pid) {
     auto x = read_stat(pid);
-    if (!x || x->group != group)
+    auto i = x ? out.find(x->group) : out.end();
+    if (i == out.end())
       return;
     auto own = sizes_of(pid, *x);
-    out.resident_bytes += own.resident_bytes;
-    out.open_files += own.open_files;
-    out.threads += own.threads;
+    i->second.resident_bytes += own.resident_bytes;
+    i->second.open_files += own.open_files;
+    i->second.threads += own.threads;
   });
   return out;
 }

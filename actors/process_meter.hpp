@@ -6,7 +6,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 
 // What processes of this machine have taken, by proc(5).
 
@@ -22,9 +24,10 @@ struct process_sizes {
 /// Returns what one process has, or nothing if it is gone.
 std::optional<process_sizes> measure_process(pid_t pid);
 
-/// Returns what all processes of a group have; memory that they share counts
-/// once for each.
-process_sizes measure_group(pid_t group);
+/// Returns what all processes of each of *groups* have together; memory that
+/// they share counts once for each. Reads /proc once, however many groups there
+/// are.
+std::map<pid_t, process_sizes> measure_groups(const std::set<pid_t>& groups);
 
 /// Returns how many files *pid* may have open; 0: nobody knows.
 uint64_t open_files_limit(pid_t pid);
