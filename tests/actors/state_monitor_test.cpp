@@ -55,6 +55,7 @@ frozen_centre(local_information_centre_actor::pointer self, last_word said) {
       return self->make_response_promise<proto::RegistrationReply>();
     },
     [](const proto::Request&) { return proto::Reply{}; },
+    [](const proto::Command&) { return proto::Outcome{}; },
   };
 }
 
