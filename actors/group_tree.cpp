@@ -19,7 +19,7 @@ namespace {
 
 /// The log may wait for its disk, or for other managers, for that long; if it
 /// does longer, the process has to start again.
-constexpr auto barrier_timeout = std::chrono::seconds{30};
+constexpr auto log_timeout = std::chrono::seconds{30};
 
 } // namespace
 
@@ -83,8 +83,8 @@ void group_state::resume_lead() {
   if (resume_term == 0 || !ending.empty() || !retired.empty() || !replicator)
     return;
   // What they proposed may not be applied yet, and those that come after them
-  // read it from the tables.
-  self->request(replicator, barrier_timeout, atom::barrier::value)
+  // read it from the tables. What changes nothing is applied behind it.
+  self->request(replicator, log_timeout, proto::Command{})
     .then(
       [this](const proto::Outcome& x) {
         if (resume_term == 0 || x.has_error() || !newest.ready || stopping)
@@ -96,7 +96,8 @@ void group_state::resume_lead() {
         tell_directory();
       },
       [this](const caf::error& why) {
-        if (resume_term != 0 && !stopping)
+        // Any other one: the lead is lost, which is told next.
+        if (why == caf::sec::request_timeout && resume_term != 0 && !stopping)
           self->quit(why);
       });
 }

@@ -202,7 +202,7 @@ void state_replicator_state::propose_waiting() {
     next.answers.push_back(std::move(x.answer));
   }
   waiting_bytes = 0;
-  if (size > 0)
+  if (next.entry.commands_size() > 0)
     propose_entry(std::move(next));
 }
 
@@ -226,7 +226,7 @@ void state_replicator_state::propose_barriers() {
   auto xs = std::exchange(waiting_barriers, {});
   if (!member->ready_to_lead())
     return answer(xs, refused({ec::not_leader, "this manager does not lead"}));
-  if (member->alone() && flights.empty())
+  if (member->alone())
     return answer(xs, {});
   // Any entry will do that was proposed after the question.
   auto last = log_position{member->last_index(), member->term()};

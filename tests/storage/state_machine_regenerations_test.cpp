@@ -108,7 +108,9 @@ CAF_TEST(a regeneration is known to all by the row of its node) {
   CAF_REQUIRE(row.regeneration);
   CAF_CHECK_EQUAL(row.regeneration->phase, proto::QUIESCE);
   CAF_CHECK_EQUAL(row.regeneration->incarnation, 3u);
-  CAF_CHECK_EQUAL(task_hold(row)->deadline_ms, 5'000);
+  auto hold = task_hold(row);
+  CAF_REQUIRE(hold);
+  CAF_CHECK_EQUAL(hold->deadline_ms, 5'000);
   CAF_CHECK(keeps_services_away(row));
   CAF_CHECK_EQUAL(events().back().kind(), proto::Event::REGENERATION);
 }
@@ -121,7 +123,8 @@ CAF_TEST(each step is taken once and only forward) {
   CAF_CHECK(go(1, proto::DRAIN, proto::DRAIN).has_error());
   CAF_CHECK(go(1, proto::DRAIN, proto::READMIT).has_error());
   CAF_CHECK(go(2, proto::QUIESCE, proto::DRAIN).has_error());
-  CAF_CHECK_EQUAL(node("n1").regeneration->phase, proto::DRAIN);
+  auto row = node("n1");
+  CAF_CHECK_EQUAL(row.regeneration->phase, proto::DRAIN);
   CAF_CHECK_EQUAL(all().at(0).steps_size(), 2);
 }
 

@@ -45,12 +45,14 @@ CAF_TEST_FIXTURE_SCOPE(ageing_watch_tests, fixture)
 CAF_TEST(what was measured last is told) {
   measure(100);
   measure(120);
-  CAF_CHECK_EQUAL(look().name(), "memory");
-  CAF_CHECK_EQUAL(look().unit(), "B");
-  CAF_CHECK_EQUAL(look().value(), 120);
-  CAF_CHECK_EQUAL(look().limit(), 1'000);
-  CAF_CHECK(!look().worn());
-  CAF_CHECK_EQUAL(look(1).name(), "threads");
+  auto memory = look();
+  CAF_CHECK_EQUAL(memory.name(), "memory");
+  CAF_CHECK_EQUAL(memory.unit(), "B");
+  CAF_CHECK_EQUAL(memory.value(), 120);
+  CAF_CHECK_EQUAL(memory.limit(), 1'000);
+  CAF_CHECK(!memory.worn());
+  auto threads = look(1);
+  CAF_CHECK_EQUAL(threads.name(), "threads");
 }
 
 CAF_TEST(growth that ends at the limit is wear long before) {

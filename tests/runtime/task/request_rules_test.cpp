@@ -55,9 +55,9 @@ CAF_TEST(what changes something is known) {
       changing.insert(kinds->field(i)->name());
   }
   std::set<std::string> expected{
-    "submit",  "cancel",  "retry",       "stop",        "manager",
-    "bind",    "release", "drain",       "forget_node", "token",
-    "service", "journal", "lease_tasks", "client_lease"};
+    "submit",  "cancel",  "retry",       "stop",         "manager",
+    "bind",    "release", "drain",       "forget_node",  "token",
+    "service", "journal", "lease_tasks", "client_lease", "regenerate"};
   CAF_CHECK_EQUAL(changing, expected);
   CAF_CHECK(!changes_nothing({}));
 }
