@@ -15,9 +15,9 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -38,13 +38,15 @@ struct service_state {
   std::unordered_map<uint64_t, forward_call_ptr> calls;
 };
 
-/// What a forwarder and its calls share. All of it on the thread of its server.
+/// What a forwarder and its calls share. All of it on the thread of its server,
+/// unless it says otherwise.
 struct forwarder::core : std::enable_shared_from_this<forwarder::core> {
   using time = std::chrono::steady_clock::time_point;
 
   // -- modifiers --------------------------------------------------------------
 
-  void take(route_table_ptr x);
+  /// Takes the routes that were heard of last.
+  void take_newest();
 
   void serve(http::request x, http::exchange_ptr to);
 
@@ -108,7 +110,9 @@ struct forwarder::core : std::enable_shared_from_this<forwarder::core> {
   // -- member variables -------------------------------------------------------
 
   forwarder_options options;
-  std::shared_ptr<boost::asio::io_context> io;
+  /// Null while there is no server. Any thread, and so is `newest`.
+  std::atomic<std::shared_ptr<boost::asio::io_context>> io;
+  std::atomic<route_table_ptr> newest;
   std::optional<boost::asio::steady_timer> timer;
   std::unique_ptr<upstreams> links;
   route_table_ptr routes;

@@ -64,12 +64,10 @@ forwarder::~forwarder() {
 }
 
 void forwarder::set_routes(route_table_ptr x) {
-  // Gone once its server is.
-  auto io = std::atomic_load(&core_->io);
-  if (io)
-    boost::asio::post(*io, [to = core_, x = std::move(x)]() mutable {
-      to->take(std::move(x));
-    });
+  core_->newest.store(std::move(x));
+  // Before its server is there, `begin` takes them.
+  if (auto io = core_->io.load())
+    boost::asio::post(*io, [to = core_] { to->take_newest(); });
 }
 
 void forwarder::serve(http::request x, http::exchange_ptr to) {
@@ -91,7 +89,8 @@ void forwarder::begin(std::shared_ptr<boost::asio::io_context> io) {
       = std::make_unique<held_writer>(core_->options.store, std::move(post));
   }
   core_->restore(std::exchange(core_->options.found, {}));
-  std::atomic_store(&core_->io, std::move(io));
+  core_->io.store(std::move(io));
+  core_->take_newest();
   core_->tick();
 }
 
@@ -114,7 +113,10 @@ forward_counts forwarder::counts() const {
 
 // -- core ---------------------------------------------------------------------
 
-void forwarder::core::take(route_table_ptr x) {
+void forwarder::core::take_newest() {
+  auto x = newest.load();
+  if (!links || !x || x == routes)
+    return; // Not begun, or ended; not heard of; known.
   routes = std::move(x);
   for (auto i = services.begin(); i != services.end();) {
     auto& state = i->second;
@@ -351,7 +353,7 @@ void forwarder::core::end() {
   writer.reset();
   timer.reset();
   links.reset();
-  std::atomic_store(&io, std::shared_ptr<boost::asio::io_context>{});
+  io.store(nullptr);
 }
 
 } // namespace coppice::forward

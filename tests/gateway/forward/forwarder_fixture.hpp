@@ -29,6 +29,11 @@ struct forwarder_fixture {
 
   void start() {
     forward = std::make_shared<forward::forwarder>(how);
+    serve();
+  }
+
+  /// Starts the server of the forwarder.
+  void serve() {
     http::server_options options;
     options.limits = limits;
     options.beside = forward;

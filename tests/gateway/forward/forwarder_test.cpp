@@ -50,6 +50,14 @@ CAF_TEST(requests go to the service over one connection) {
   CAF_CHECK_EQUAL(up.connections(), 1u);
 }
 
+CAF_TEST(routes that come before the server count) {
+  scripted_server up{echo};
+  forward = std::make_shared<forward::forwarder>(how);
+  place({up.address()});
+  serve();
+  CAF_CHECK_EQUAL(client().ask("GET", "/s/svc/x").status, 200);
+}
+
 CAF_TEST(a service that is not there is not found) {
   start();
   place({});
