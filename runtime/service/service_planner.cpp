@@ -254,6 +254,13 @@ void service_planner::ask_to_leave(look& x) {
 
 // -- what comes ---------------------------------------------------------------
 
+bool service_planner::backs_off(const look& x, uint32_t instance,
+                                const std::string& node) const {
+  auto known = records_.find({x.row.number(), instance});
+  return known != records_.end() && known->second.where == node
+         && x.now < known->second.due;
+}
+
 std::optional<service_hosts::candidate>
 service_planner::choose(const look& x, uint32_t instance) const {
   auto found = hosts.candidates(x.row.spec(), x.now);
@@ -264,7 +271,8 @@ service_planner::choose(const look& x, uint32_t instance) const {
     });
     auto avoided = left != x.from.end() && left->second == y.node;
     auto load = load_.find(y.node);
-    return std::tuple{own, avoided, load == load_.end() ? 0 : load->second};
+    return std::tuple{backs_off(x, instance, y.node), own, avoided,
+                      load == load_.end() ? 0 : load->second};
   };
   auto best
     = std::min_element(found.begin(), found.end(),
@@ -297,9 +305,7 @@ void service_planner::give(look& x, proto::ServicePlace& place) {
       place.set_why(cut(hosts.why_none(x.row.spec(), x.now), max_why_bytes));
     return;
   }
-  auto known = records_.find({x.row.number(), place.instance()});
-  if (known != records_.end() && known->second.where == to->node
-      && x.now < known->second.due)
+  if (backs_off(x, place.instance(), to->node))
     return; // It would fail again at once.
   auto instance = place.instance();
   place.Clear();

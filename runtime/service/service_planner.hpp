@@ -133,6 +133,10 @@ private:
 
   void give(look& x, proto::ServicePlace& place);
 
+  /// Returns whether an instance has just failed on *node*.
+  bool backs_off(const look& x, uint32_t instance,
+                 const std::string& node) const;
+
   /// Returns where an instance is best, if it may be anywhere.
   std::optional<service_hosts::candidate> choose(const look& x,
                                                  uint32_t instance) const;

@@ -382,6 +382,27 @@ CAF_TEST(what fails is tried again elsewhere and ever more slowly) {
   CAF_CHECK(commands >= 8 && commands <= 16);
 }
 
+CAF_TEST(who has a place to go does not wait for one where it has failed) {
+  enter("a");
+  add("x");
+  reports["a"] = proto::SERVICE_FAILED;
+  step();
+  poll("a");
+  step();
+  CAF_CHECK_EQUAL(place().status(), proto::SERVICE_FAILED);
+  reports.clear();
+  enter("b");
+  enter("a", 2);
+  settle();
+  CAF_CHECK_EQUAL(node(), "b");
+  auto moved = planner->move(rows[0], now);
+  CAF_REQUIRE(moved);
+  *rows[0].mutable_places(0) = moved.value()[0];
+  settle();
+  CAF_CHECK_EQUAL(node(), "b");
+  CAF_CHECK_EQUAL(place().status(), proto::SERVICE_READY);
+}
+
 CAF_TEST(a new leader does not start at once what has failed) {
   enter("a");
   add("x");
