@@ -3,6 +3,8 @@
 
 #include "runtime/task/product_route.hpp"
 
+#include "runtime/stable_hash.hpp"
+
 #include <algorithm>
 
 namespace coppice {
@@ -37,14 +39,7 @@ std::vector<uint32_t> shards_of(const proto::ProductRow& x) {
 }
 
 uint32_t first_shard(std::string_view product, uint32_t shards) {
-  // The same on every manager and in every version, unlike std::hash: FNV-1a,
-  // then the finalizer of MurmurHash3, as names often differ in the last byte.
-  uint64_t x = 0xcbf29ce484222325;
-  for (auto byte : product)
-    x = (x ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  x = (x ^ (x >> 33)) * 0xff51afd7ed558ccd;
-  x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53;
-  return static_cast<uint32_t>((x ^ (x >> 33)) % shards);
+  return static_cast<uint32_t>(stable_hash(product) % shards);
 }
 
 } // namespace coppice

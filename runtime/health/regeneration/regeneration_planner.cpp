@@ -6,6 +6,7 @@
 #include "runtime/duration.hpp"
 #include "runtime/health/node_card.hpp"
 #include "runtime/health/regeneration/regeneration_rules.hpp"
+#include "runtime/stable_hash.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -260,13 +261,7 @@ result<> may_begin(const proto::RegenerationRow& x,
 
 std::chrono::milliseconds oldest(std::string_view node,
                                  const regeneration_policy& policy) {
-  // FNV-1a: the same number on every node, whoever leads.
-  uint64_t hash = 14'695'981'039'346'656'037u;
-  for (auto c : node)
-    hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211u;
-  // Names that differ in their last letter only are far apart then.
-  hash = (hash ^ hash >> 33) * 0xff51'afd7'ed55'8ccdu;
-  auto share = static_cast<double>(hash >> 48) / 0x10000;
+  auto share = static_cast<double>(stable_hash(node) >> 48) / 0x10000;
   auto every = static_cast<double>(policy.every.count());
   return regeneration_policy::ms{
     static_cast<int64_t>(every * (1 - jitter * share))};
