@@ -95,6 +95,16 @@ void job_scheduler_state::load_kinds() {
                to_string(loaded.error()));
 }
 
+void job_scheduler_state::learn_kind(const std::string& kind) {
+  auto loaded = store->read([&](const table_view& view, uint64_t) {
+    if (auto known = get_kind(view, kind))
+      kinds.add(std::move(*known));
+  });
+  if (!loaded)
+    log::error("{} cannot read kind '{}': {}", options.group, kind,
+               to_string(loaded.error()));
+}
+
 // -- requests -----------------------------------------------------------------
 
 caf::result<proto::Reply> job_scheduler_state::on_request(proto::Request& x) {

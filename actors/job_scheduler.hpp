@@ -206,6 +206,10 @@ struct job_scheduler_state {
   /// Reads the kinds that workers registered.
   void load_kinds();
 
+  /// Looks up a kind that is not in `kinds`: the worker that registered it may
+  /// not have pulled since.
+  void learn_kind(const std::string& kind);
+
   void learn_class(uint32_t number, const proto::TaskSpec& spec);
 
   // -- member variables -------------------------------------------------------

@@ -94,6 +94,8 @@ job_scheduler_state::accept(std::string bytes, int place,
     return error{ec::invalid_argument,
                  "the spec is not a valid coppice.proto.TaskSpec (garbled "
                  "bytes, or text that is not UTF-8)"};
+  if (!kinds.find(spec.kind()))
+    learn_kind(spec.kind());
   auto checked
     = check_spec(spec, item.bytes.size(), options.max_payload_bytes, kinds);
   if (!checked)

@@ -113,6 +113,16 @@ CAF_TEST(a bad spec is refused alone and in its place) {
   CAF_CHECK_EQUAL(reply.submit().items(5).id(), std::string{"1.1.2"});
 }
 
+CAF_TEST(a kind is known from the hello of its worker on) {
+  auto spec = noop();
+  spec.set_kind("own");
+  CAF_CHECK_EQUAL(item_code(ask(submission(spec)), 0), invalid);
+  auto w = make_worker();
+  w->kinds = {"own"};
+  hello(w);
+  CAF_CHECK_EQUAL(state(submit(spec)), proto::WAITING);
+}
+
 CAF_TEST(an empty submit is answered with nothing) {
   proto::Request x;
   x.mutable_submit();
