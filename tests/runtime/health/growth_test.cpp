@@ -4,7 +4,6 @@
 #include "runtime/health/ageing/growth.hpp"
 
 #include "tests/support/ageing_curves.hpp"
-#include "tests/support/seeds.hpp"
 
 #include <caf/test/unit_test.hpp>
 
@@ -17,6 +16,10 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto hour = 3'600.0;
+
+/// What is found is a matter of chance: how often, `scripts/soak ageing` says.
+/// With these seeds nothing is left to chance.
+constexpr uint32_t fixed_seeds[] = {1, 2, 3, 4, 5, 6};
 
 /// Adds a sample every ten seconds from *from* to *to*, in hours.
 template <class F>
@@ -42,9 +45,9 @@ CAF_TEST(a leak is found with its slope and the time that is left) {
 CAF_TEST(a leak is found before seven tenths of its way) {
   for (auto shape : all_shapes)
     for (auto hours : {3.0, 12.0, 48.0})
-      for (auto seed : seeds(6)) {
+      for (auto seed : fixed_seeds) {
         auto at = find_growth({shape, seed, hours * hour}, hours * hour);
-        if (at < 0 || at > 0.75 * hours * hour)
+        if (at < 0 || at > 0.7 * hours * hour)
           CAF_ERROR("seed " << seed << ", " << to_string(shape) << ", " << hours
                             << " h: found after " << at / hour << " h");
       }
@@ -52,10 +55,9 @@ CAF_TEST(a leak is found before seven tenths of its way) {
 
 CAF_TEST(what does not wear raises no alarm) {
   for (auto shape : all_shapes)
-    for (auto seed : seeds(6)) {
+    for (auto seed : fixed_seeds) {
       auto at = find_growth({shape, seed}, 48 * hour);
-      // A fresh seed may draw the one in a thousand.
-      if (at >= 0 && seed < 6)
+      if (at >= 0)
         CAF_ERROR("seed " << seed << ", " << to_string(shape)
                           << ": an alarm after " << at / hour << " h");
     }

@@ -4,7 +4,6 @@
 #include "runtime/health/ageing/latency_watch.hpp"
 
 #include "tests/support/latency_curves.hpp"
-#include "tests/support/seeds.hpp"
 
 #include <caf/test/unit_test.hpp>
 
@@ -16,6 +15,10 @@ using namespace coppice::test;
 namespace {
 
 constexpr auto hour = 3'600.0;
+
+/// What is found is a matter of chance: how often, `scripts/soak ageing` says.
+/// With these seeds nothing is left to chance.
+constexpr uint32_t fixed_seeds[] = {1, 2, 3, 4, 5, 6};
 
 /// Adds a sample every ten seconds from *from* to *to*, in hours.
 template <class F>
@@ -84,10 +87,10 @@ CAF_TEST(what cannot be a time changes nothing) {
 
 CAF_TEST(a server that slows down is found before its limit) {
   for (auto hours : {24.0, 48.0})
-    for (auto seed : seeds(6)) {
+    for (auto seed : fixed_seeds) {
       latency_curve curve{latency_shape::even, seed, hours * hour};
       auto at = find_slowing(curve, hours * hour);
-      if (at < 0 || at > 0.75 * hours * hour)
+      if (at < 0 || at > 0.7 * hours * hour)
         CAF_ERROR("seed " << seed << ", " << hours << " h: found after "
                           << at / hour << " h");
     }
@@ -95,10 +98,9 @@ CAF_TEST(a server that slows down is found before its limit) {
 
 CAF_TEST(a server that does not raises no alarm) {
   for (auto shape : all_latency_shapes)
-    for (auto seed : seeds(6)) {
+    for (auto seed : fixed_seeds) {
       auto at = find_slowing({shape, seed}, 48 * hour);
-      // A fresh seed may draw the one in a thousand.
-      if (at >= 0 && seed < 6)
+      if (at >= 0)
         CAF_ERROR("seed " << seed << ", " << to_string(shape)
                           << ": an alarm after " << at / hour << " h");
     }
