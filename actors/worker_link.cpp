@@ -22,6 +22,9 @@ namespace {
 /// CAF's own handshake has no deadline: this is added to that of the dial.
 constexpr auto slack = std::chrono::milliseconds{500};
 
+/// How long a manager may take to say who the others are.
+constexpr auto others_timeout = std::chrono::seconds{10};
+
 } // namespace
 
 caf::result<directory_actor> worker_link_state::dial(const std::string& group) {
@@ -59,7 +62,9 @@ void worker_link_state::dial_next(
             caf::make_error(caf::sec::unexpected_actor_messaging_interface));
           return;
         }
-        promise.deliver(caf::actor_cast<directory_actor>(peer));
+        auto found = caf::actor_cast<directory_actor>(peer);
+        ask_for_others(found);
+        promise.deliver(std::move(found));
       },
       [failed, address](caf::error& err) mutable {
         log::debug("worker_link cannot reach {}", to_string(address));
@@ -73,10 +78,39 @@ void worker_link_state::on_nodes(const node_news& x) {
     auto card = decode_card(row.card);
     auto is_gone
       = row.state == node_state::left || row.state == node_state::forgotten;
-    if (auto where = parse_host_port(card.address());
-        where && card.manager() && !is_gone)
-      learned.emplace(row.start.node, std::move(where.value()));
+    if (card.manager() && !is_gone)
+      learn(row.start.node, card.address());
   }
+  update_managers();
+}
+
+void worker_link_state::ask_for_others(const directory_actor& x) {
+  if (!learned.empty())
+    return;
+  proto::Request wanted;
+  wanted.mutable_nodes();
+  self->request(x, caf::duration{others_timeout}, std::move(wanted))
+    .then(
+      [this](const proto::Reply& reply) {
+        if (!learned.empty())
+          return; // The list of nodes has come.
+        for (auto& node : reply.nodes().nodes())
+          if (node.manager() && node.state() != to_string(node_state::left))
+            learn(node.name(), node.address());
+        update_managers();
+      },
+      [](const caf::error&) {
+        // The next one that is found is asked as well.
+      });
+}
+
+void worker_link_state::learn(const std::string& node,
+                              const std::string& address) {
+  if (auto where = parse_host_port(address))
+    learned.emplace(node, std::move(where.value()));
+}
+
+void worker_link_state::update_managers() {
   managers = options.managers;
   for (auto& [node, where] : learned)
     if (std::find(managers.begin(), managers.end(), where) == managers.end())

@@ -65,6 +65,17 @@ struct worker_link_state {
 
   // -- parts of the handlers --------------------------------------------------
 
+  /// Asks a manager for the others, as long as no list of nodes has named them:
+  /// only who is registered is told of the list, and only the manager that
+  /// leads the cluster group registers.
+  void ask_for_others(const directory_actor& x);
+
+  /// A manager is found there.
+  void learn(const std::string& node, const std::string& address);
+
+  /// Puts together those of the config file and those that it learned of.
+  void update_managers();
+
   /// Dials the next manager; *left* more may be tried after it.
   void dial_next(caf::typed_response_promise<directory_actor> promise,
                  const std::string& group, size_t left);

@@ -34,11 +34,15 @@ struct config : caf::actor_system_config {
 };
 
 // CAF dereferences a null pointer where a function has no argument.
-directory_actor::behavior_type fake_directory(directory_actor::pointer, int) {
+directory_actor::behavior_type fake_directory(directory_actor::pointer,
+                                              proto::Node other) {
   return {
-    [](const proto::Request&) {
+    [other](const proto::Request& x) {
       proto::Reply reply;
-      reply.mutable_stop()->set_node("m1");
+      if (x.has_nodes())
+        *reply.mutable_nodes()->add_nodes() = other;
+      else
+        reply.mutable_stop()->set_node("m1");
       return reply;
     },
     [](const proto::Hello&, const worker_actor&)
@@ -84,10 +88,14 @@ private:
 // Two systems in one process, over real sockets.
 struct fixture {
   fixture() : self(worker) {
-    directory = manager.spawn(fake_directory, 0);
-    auto port = manager.middleman().publish(directory, 0, "127.0.0.1", true);
+    directory = manager.spawn(fake_directory, proto::Node{});
+    manager_port = publish(directory);
+  }
+
+  uint16_t publish(const directory_actor& x) {
+    auto port = manager.middleman().publish(x, 0, "127.0.0.1", true);
     CAF_REQUIRE(port);
-    manager_port = *port;
+    return *port;
   }
 
   ~fixture() {
@@ -173,6 +181,22 @@ CAF_TEST(managers that only the list of nodes names are dialled as well) {
   CAF_CHECK(dial());
   say(node_state::left, true);
   CAF_CHECK(!dial());
+}
+
+CAF_TEST(a manager that is found names others) {
+  proto::Node other;
+  other.set_name("m1");
+  other.set_address("127.0.0.1:" + std::to_string(manager_port));
+  other.set_manager(true);
+  auto follower = manager.spawn(fake_directory, other);
+  start({publish(follower)});
+  CAF_CHECK(dial() == follower);
+  // It may have to be asked for again before the answer is there.
+  auto found = dial();
+  for (auto i = 0; i < 1'000 && found == follower; ++i)
+    found = dial();
+  CAF_CHECK(found == directory);
+  caf::anon_send_exit(follower, caf::exit_reason::user_shutdown);
 }
 
 CAF_TEST(nobody there is an error soon) {

@@ -158,7 +158,7 @@ CAF_TEST(any manager says what it knows when nobody leads) {
   CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::SUCCEEDED);
   auto& last = other_than(leader());
   auto ask = [&](std::vector<std::string> words) {
-    words.insert(words.end(), {"--connect", last.address(), "--patience=1s"});
+    words.insert(words.end(), {"--connect", last.address(), "--patience=5s"});
     return run_coppice(words);
   };
   auto knows = [&] {
@@ -202,10 +202,12 @@ CAF_TEST(a change that makes no sense is refused) {
 
 CAF_TEST(a worker that was told of one manager finds the others) {
   begin();
+  // One that does not lead: it can only say who the others are.
+  auto& told = other_than(leader("cluster"));
   real_node worker{folder.path(),
                    "w",
                    {{"node.roles", "worker"},
-                    {"worker.managers", nodes[0]->address()},
+                    {"worker.managers", told.address()},
                     {"worker.labels", "only=here"}}};
   worker.start();
   auto task = noop();
@@ -216,7 +218,7 @@ CAF_TEST(a worker that was told of one manager finds the others) {
     return await_end(*c, id).state();
   };
   CAF_CHECK_EQUAL(run_one(), proto::SUCCEEDED);
-  nodes[0]->kill_both();
+  told.kill_both();
   CAF_CHECK_EQUAL(run_one(), proto::SUCCEEDED);
   // It knows them from its disk.
   worker.kill_both();
