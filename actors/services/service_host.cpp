@@ -122,7 +122,7 @@ void service_host_state::carry_out() {
     x.state.leaving = true;
     log::info("service {} leaves this node", who.service);
     self->send(x.run, leave_service{});
-    self->delayed_send(self, options.leave_grace + x.request,
+    self->delayed_send(self, options.leave_grace + x.work,
                        leave_over{who, x.state.epoch});
   }
   for (auto& x : plan.start)
@@ -147,9 +147,12 @@ void service_host_state::start(const proto::ServiceRow& row,
   }
   y.is_sole
     = row.spec().exclusive() || row.spec().form() == proto::PROCESS_SERVICE;
-  y.request
+  y.work
     = ms{row.spec().request_timeout_ms() > 0 ? row.spec().request_timeout_ms()
                                              : default_request_timeout_ms};
+  if (row.spec().form() == proto::PROCESS_SERVICE
+      && !row.spec().state_path().empty())
+    y.work += options.save_patience;
   y.report.set_service(x.who.service);
   y.report.set_instance(x.who.instance);
   y.report.set_epoch(x.epoch);
@@ -200,6 +203,7 @@ instance_actor service_host_state::spawn(instance_start x) {
       how.keeper = spawn_keeper(how.start);
     how.folder = options.folder;
     how.term_grace = options.term_grace;
+    how.save_patience = options.save_patience;
     return caf::actor_cast<instance_actor>(
       self->spawn(process_run, std::move(how)));
   }

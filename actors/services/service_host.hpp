@@ -69,8 +69,11 @@ struct service_host_options {
   /// Pause after an answer that came at once and said nothing new.
   std::chrono::milliseconds pause{200};
   std::chrono::milliseconds tick{100};
-  /// How long an instance has to leave, beside what its requests may take.
+  /// How long an instance has to leave, beside what its requests and its state
+  /// may take.
   std::chrono::milliseconds leave_grace{30'000};
+  /// A process that leaves is given so long to have its state saved.
+  std::chrono::milliseconds save_patience{600'000};
   /// How long instances have to leave when the node stops.
   std::chrono::milliseconds stop_grace{8'000};
   /// Measures leases. Default: the clock of the actor, which stands still while
@@ -101,8 +104,8 @@ struct service_host_state {
     bool is_sole = false;
     /// Set if it is exclusive.
     std::shared_ptr<lease_end> lease;
-    /// How long one of its requests may take.
-    std::chrono::milliseconds request{0};
+    /// How long it may take to end its requests and save its state.
+    std::chrono::milliseconds work{0};
     instance_actor run;
     proto::ServiceReport report;
   };

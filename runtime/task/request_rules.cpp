@@ -98,6 +98,8 @@ bool is_repeatable(const proto::Request& x) {
     case proto::Request::kStop:  // A second one may stop the next incarnation.
     case proto::Request::kRegenerate: // A second one may cut back the next.
       return false;
+    case proto::Request::kService: // A second move may be to a third place.
+      return !x.service().has_move();
     case proto::Request::kLeaseTasks:
       return !x.lease_tasks().request_id().empty();
     default:

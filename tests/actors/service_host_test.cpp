@@ -409,6 +409,26 @@ CAF_TEST(a process is followed by its next epoch when it is gone) {
   CAF_CHECK(is_next);
 }
 
+CAF_TEST(a process has the time that it takes to save its state) {
+  launcher = sys.spawn(fake_launcher, launched);
+  start();
+  auto x = placed(3);
+  auto& spec = *x.mutable_services(0)->mutable_spec();
+  spec.set_form(proto::PROCESS_SERVICE);
+  spec.set_state_path("/state");
+  answer(x);
+  CAF_REQUIRE_EQUAL(launched->size(), 1u);
+  x.set_version(++version);
+  x.mutable_services(0)->mutable_places(0)->set_status(proto::SERVICE_LEAVING);
+  answer(x);
+  pass(650s);
+  auto why = said().why();
+  CAF_CHECK_EQUAL(why, "");
+  pass(15s);
+  why = said().why();
+  CAF_CHECK_EQUAL(why, "it did not leave in time");
+}
+
 CAF_TEST(others than exclusive ones go on without a manager) {
   start();
   answer(placed(3));

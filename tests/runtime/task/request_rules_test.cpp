@@ -45,6 +45,16 @@ CAF_TEST(a page has what was asked for within limits) {
   }
 }
 
+CAF_TEST(what may do more the second time is not repeated) {
+  proto::Request x;
+  x.mutable_service()->mutable_apply();
+  CAF_CHECK(is_repeatable(x));
+  x.mutable_service()->set_remove("counter");
+  CAF_CHECK(is_repeatable(x));
+  x.mutable_service()->set_move("counter");
+  CAF_CHECK(!is_repeatable(x));
+}
+
 CAF_TEST(what changes something is known) {
   std::set<std::string> changing;
   auto* kinds = proto::Request::descriptor()->FindOneofByName("kind");
