@@ -61,6 +61,14 @@ struct service_planner::look {
                        [&](auto& x) { return x.instance() == instance; });
   }
 
+  /// Returns whether *place* was asked to leave, as the row has it.
+  bool was_leaving(const proto::ServicePlace& place) const {
+    return std::any_of(row.places().begin(), row.places().end(), [&](auto& x) {
+      return x.instance() == place.instance() && x.epoch() == place.epoch()
+             && x.status() == proto::SERVICE_LEAVING;
+    });
+  }
+
   /// Returns how many instances take no requests.
   size_t unavailable() const {
     auto ready = std::count_if(places.begin(), places.end(), [&](auto& x) {
@@ -174,9 +182,10 @@ void service_planner::remember(const look& x) {
       = known.ready_since && x.now >= *known.ready_since + retry_.settled;
     if (place.status() == proto::SERVICE_READY && !known.ready_since)
       known.ready_since = x.now;
-    auto asked_to = place.revision() != x.row.revision();
-    if (known.failed || !is_over(place)
-        || (asked_to && place.status() == proto::SERVICE_STOPPED))
+    // Who was asked to stop, or whose node stops, has nothing to say of it.
+    auto in_order = place.status() == proto::SERVICE_STOPPED
+                    && (x.was_leaving(place) || place.why().empty());
+    if (known.failed || !is_over(place) || in_order)
       continue;
     known.failed = true;
     known.failures = began_well ? 1 : known.failures + 1;

@@ -382,6 +382,22 @@ CAF_TEST(what fails is tried again elsewhere and ever more slowly) {
   CAF_CHECK(commands >= 8 && commands <= 16);
 }
 
+CAF_TEST(what stops in order has not failed and comes back at once) {
+  enter("a");
+  add("x");
+  settle();
+  for (auto i = 0; i < 3; ++i) {
+    auto epoch = place().epoch();
+    reports["a"] = proto::SERVICE_STOPPED;
+    poll("a");
+    step();
+    CAF_CHECK(place().epoch() > epoch);
+    CAF_CHECK_EQUAL(node(), "a");
+    reports.clear();
+    settle();
+  }
+}
+
 CAF_TEST(who has a place to go does not wait for one where it has failed) {
   enter("a");
   add("x");
