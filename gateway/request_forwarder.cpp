@@ -104,7 +104,7 @@ void request_forwarder_state::on_reply(proto::Reply& x,
     known = news.version();
     services = std::move(news);
     publish();
-    save();
+    self->delayed_send(self, options.save_after, caf::put_atom::value, known);
   }
   // Who does not wait is not asked without a pause.
   if (!is_new && self->clock().now() - asked < options.wait / 2) {
@@ -137,6 +137,10 @@ request_forwarder_impl::behavior_type request_forwarder(
   return {
     [self](const node_news& x) { self->state.on_news(x); },
     [self](atom::tick) { self->state.ask(); },
+    [self](caf::put_atom, uint64_t version) {
+      if (version == self->state.known)
+        self->state.save();
+    },
   };
 }
 

@@ -24,7 +24,8 @@ using request_forwarder_actor = caf::typed_actor<caf::reacts_to<node_news>>;
 
 /// REQUEST_FORWARDER with its messages to itself.
 using request_forwarder_impl
-  = request_forwarder_actor::extend<caf::reacts_to<atom::tick>>;
+  = request_forwarder_actor::extend<caf::reacts_to<atom::tick>,
+                                    caf::reacts_to<caf::put_atom, uint64_t>>;
 
 /// What REQUEST_FORWARDER is told when it starts.
 struct request_forwarder_options {
@@ -38,6 +39,9 @@ struct request_forwarder_options {
   std::chrono::milliseconds wait{10'000};
   /// Before it asks again where nobody could say.
   std::chrono::milliseconds pause{200};
+  /// What was said last is kept when no news has followed for so long: while it
+  /// is written, on a disk that may be slow, no news is taken.
+  std::chrono::milliseconds save_after{1'000};
 };
 
 /// The state of REQUEST_FORWARDER. Follows the services at a manager, goes on

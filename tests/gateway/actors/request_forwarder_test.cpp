@@ -185,6 +185,7 @@ CAF_TEST(another manager is asked when one goes away) {
 
 CAF_TEST(a gateway that starts again goes on with what it knew) {
   start(1, {services(7, "a")});
+  pass(1s);
   end(forwarder);
   consume_messages();
   published.clear();
@@ -197,10 +198,20 @@ CAF_TEST(a gateway that starts again goes on with what it knew) {
   CAF_CHECK_EQUAL(managers->at(0)->asked.back().services().known(), 0u);
 }
 
+CAF_TEST(nothing is written while news follows news) {
+  start(1, {services(7, "a"), services(8, "a")});
+  CAF_CHECK(!std::filesystem::exists(file));
+  pass(1s);
+  proto::ServicesReply kept;
+  CAF_REQUIRE(kept.ParseFromString(read_file(file).value()));
+  CAF_CHECK_EQUAL(kept.version(), 8u);
+}
+
 CAF_TEST(a file that cannot be read stops nobody) {
   std::ofstream{file} << "no protobuf at all";
   start(1, {services(7, "a")});
   CAF_CHECK_EQUAL(published.size(), 1u);
+  pass(1s);
   CAF_CHECK(proto::ServicesReply{}.ParseFromString(read_file(file).value()));
 }
 
