@@ -194,13 +194,16 @@ void regenerator_state::on_asked(const proto::Outcome& outcome) {
   auto& x = asks.front();
   x.rows.pop_front();
   auto& said_so = outcome.regeneration();
-  auto refused = outcome.has_error() || said_so.has_error();
-  if (!refused)
+  if (!outcome.has_error() && !said_so.has_error()) {
+    x.reply.clear_error();
     *x.reply.mutable_regenerate()->add_begun() = said_so.row();
-  else if (!x.reply.has_regenerate())
+  } else if (!x.reply.has_regenerate()) {
     *x.reply.mutable_error()
       = outcome.has_error() ? outcome.error() : said_so.error();
-  if (x.rows.empty() || refused) {
+  }
+  // One that is refused is restarted already, or was just now, with its node:
+  // that is nothing against the others.
+  if (x.rows.empty() || outcome.has_error()) {
     x.answer.deliver(std::move(x.reply));
     asks.pop_front();
   }

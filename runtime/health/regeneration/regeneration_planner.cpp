@@ -6,6 +6,7 @@
 #include "runtime/duration.hpp"
 #include "runtime/health/node_card.hpp"
 #include "runtime/health/regeneration/regeneration_rules.hpp"
+#include "runtime/health/regeneration/regeneration_steps.hpp"
 #include "runtime/stable_hash.hpp"
 
 #include <algorithm>
@@ -78,6 +79,12 @@ result<> keeps_capacity(const regeneration_scene& scene,
   return error{ec::conflict, "only " + std::to_string(workers.healthy) + " of "
                                + std::to_string(workers.all)
                                + " workers are well"};
+}
+
+bool is_cut_back(const std::string& node, const regeneration_scene& scene) {
+  return std::any_of(scene.all.begin(), scene.all.end(), [&](auto& y) {
+    return is_under_way(y) && !is_of_service(y) && y.node() == node;
+  });
 }
 
 /// Returns how long after its end the same thing may be worn out again.
@@ -184,7 +191,7 @@ std::vector<proto::RegenerationRow> worn_of(const proto::VitalsRequest& said,
     auto before = record_of(row, scene, policy);
     if (before.last && before.last->outcome() == proto::NOT_CURED
         && before.last->node() == said.node())
-      set_evidence(node, x.vitals());
+      set_evidence(node, vitals_in_node(x));
     else
       out.push_back(std::move(row));
   }
@@ -280,7 +287,8 @@ what_wears(const regeneration_scene& scene, const regeneration_policy& policy,
         && (is_under_way(*before.last)
             || now_ms < rest_after(*before.last, before.in_vain, policy)))
       return;
-    if (!may_begin(x, scene, policy))
+    // What its node has is restarted with it.
+    if (is_cut_back(x.node(), scene) || !may_begin(x, scene, policy))
       return;
     if (!is_of_service(x) && !keeps_capacity(scene, policy))
       return;

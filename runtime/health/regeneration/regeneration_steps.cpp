@@ -32,6 +32,11 @@ struct look {
     return now_ms - since >= limit.count();
   }
 
+  /// A phase may be long when its node goes down.
+  bool is_down_for(std::chrono::milliseconds limit) const {
+    return lasts(limit) && now_ms - facts.node->changed_ms >= limit.count();
+  }
+
   proto::RegenerationStep go(proto::RegenerationPhase to) const {
     proto::RegenerationStep x;
     x.set_number(row.number());
@@ -106,7 +111,7 @@ step before_restart(const look& x) {
       return x.end(proto::ROLLED_BACK, "the node was stopped");
     case node_state::down:
       // Its keeper starts it again: that is all it needs.
-      if (x.lasts(x.limits.restart))
+      if (x.is_down_for(x.limits.restart))
         return x.end(proto::LOST, "the node is down");
       return std::nullopt;
     default:
@@ -155,7 +160,10 @@ step verify(const look& x) {
   auto judge = [&]() -> std::optional<bool> {
     if (!x.is_done())
       return std::nullopt;
-    return is_cured(x.row.evidence(), x.said()->vitals());
+    auto now = x.said()->vitals();
+    for (auto& y : x.said()->instances())
+      now.MergeFrom(vitals_in_node(y));
+    return is_cured(x.row.evidence(), now);
   };
   auto cured = judge();
   if (cured == true)
@@ -275,6 +283,14 @@ step next_step(const proto::RegenerationRow& row,
     return std::nullopt;
   look x{row, facts, limits, now_ms};
   return is_of_service(row) ? next_of_service(x) : next_of_node(x);
+}
+
+vital_list vitals_in_node(const proto::VitalsRequest::Instance& x) {
+  auto out = x.vitals();
+  for (auto& y : out)
+    y.set_name(y.name() + " of " + x.service() + '/'
+               + std::to_string(x.instance()));
+  return out;
 }
 
 bool is_cured(const vital_list& evidence, const vital_list& now) {

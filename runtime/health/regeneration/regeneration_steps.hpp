@@ -47,6 +47,11 @@ std::optional<proto::RegenerationStep>
 next_step(const proto::RegenerationRow& row, const regeneration_facts& facts,
           const regeneration_limits& limits, int64_t now_ms);
 
+/// Returns what an instance of a service has, under names of its own among what
+/// its node has: "memory of web/0".
+google::protobuf::RepeatedPtrField<proto::Vital>
+vitals_in_node(const proto::VitalsRequest::Instance& x);
+
 /// Returns whether what was worn is less so now: each of *evidence* that is
 /// measured is clearly below what it was.
 /// @param now What is measured now.

@@ -123,6 +123,18 @@ CAF_TEST(where the service did not help the node is next) {
   CAF_REQUIRE_EQUAL(x.size(), 1u);
   CAF_CHECK_EQUAL(x[0].service(), "");
   CAF_CHECK_EQUAL(x[0].node(), "w1");
+  // Its memory is not that of its node.
+  CAF_REQUIRE_EQUAL(x[0].evidence_size(), 1);
+  CAF_CHECK_EQUAL(x[0].evidence(0).name(), "memory of web/0");
+}
+
+CAF_TEST(what is restarted with its node is left alone) {
+  add_node("w1", false);
+  wear_instance("w1", "web");
+  remember("w1", "", proto::UNDER_WAY, 0);
+  CAF_CHECK(wears(10'000'000).empty());
+  all.back().set_outcome(proto::REGENERATED);
+  CAF_CHECK_EQUAL(wears(10'000'000).size(), 1u);
 }
 
 CAF_TEST(the same thing rests for a while and longer after each vain try) {

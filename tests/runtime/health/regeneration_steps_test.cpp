@@ -190,6 +190,19 @@ CAF_TEST(it is let in when what was worn is young again) {
   CAF_CHECK_EQUAL(end(limits.verify), proto::NOT_CURED);
 }
 
+CAF_TEST(what an instance had is not held against its node) {
+  enter(proto::VERIFY);
+  grow_again();
+  *row.add_evidence() = vital("memory of web/0", 100);
+  say(proto::VERIFY, 4);
+  *said.add_vitals() = vital("memory", 400);
+  CAF_CHECK_EQUAL(end(), proto::REGENERATED);
+  auto& instance = *said.add_instances();
+  instance.set_service("web");
+  *instance.add_vitals() = vital("memory", 100);
+  CAF_CHECK_EQUAL(end(), proto::NOT_CURED);
+}
+
 CAF_TEST(a node that is stopped or forgotten ends it) {
   node.state = node_state::left;
   CAF_CHECK_EQUAL(end(), proto::ROLLED_BACK);
@@ -202,6 +215,11 @@ CAF_TEST(a node that is down is waited for and then lost) {
   say(proto::QUIESCE);
   CAF_CHECK_EQUAL(next(), proto::NO_PHASE);
   CAF_CHECK_EQUAL(end(limits.restart), proto::LOST);
+  // It may be down for a short time in a phase that is long.
+  node.changed_ms = began + 1;
+  CAF_CHECK_EQUAL(next(limits.restart), proto::NO_PHASE);
+  CAF_CHECK_EQUAL(end(limits.restart + std::chrono::milliseconds{1}),
+                  proto::LOST);
 }
 
 CAF_TEST(an instance leaves and comes back in a new epoch) {
