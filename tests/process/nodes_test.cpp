@@ -107,7 +107,7 @@ CAF_TEST(a node whose process is killed is proven to be gone) {
   // Silence proves nothing within this test.
   start_manager({{"keepalive.limit", "10m"}, {"lease.duration", "10m"}});
   auto& w1 = add_worker("w1");
-  auto id = submit(*c, {sleep_task(1s)}).at(0);
+  auto id = submit(*c, {sleep_task(5s)}).at(0);
   CAF_REQUIRE(
     eventually([&] { return get_task(*c, id).state() == proto::RUNNING; }));
   auto& w2 = add_worker("w2");
@@ -135,8 +135,13 @@ CAF_TEST(a frozen node is down until it goes on) {
   CAF_REQUIRE(w1.signal_node(SIGSTOP));
   CAF_CHECK(eventually([&] { return state_of("w1") == "down"; }));
   CAF_CHECK(contains(nodes_at(*manager).out, "it was silent"));
-  // It could be given work, for it is connected, but that would wait there.
-  auto id = submit(*c, {sleep_task(0s)}).at(0);
+  // It could be given work, for it is connected, but that would wait there. Who
+  // gives work may hear of it a moment later than who keeps the list.
+  std::string id;
+  CAF_REQUIRE(eventually([&] {
+    id = submit(*c, {sleep_task(0s)}).at(0);
+    return get_task(*c, id).state() == proto::WAITING;
+  }));
   auto& w2 = add_worker("w2");
   auto task = await_end(*c, id);
   CAF_REQUIRE_EQUAL(task.attempts_size(), 1);

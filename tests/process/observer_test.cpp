@@ -143,7 +143,7 @@ CAF_TEST(nobody is blamed when those that watch are killed) {
 }
 
 CAF_TEST(nobody is blamed when those that watch freeze) {
-  make({"a", "b", "c"}, "500ms");
+  make({"a", "b", "c"}, "1s");
   start();
   std::set<std::string> frozen;
   for (auto time : {10s, 3s, 3s}) {
@@ -172,7 +172,7 @@ CAF_TEST(nobody is blamed while the disk of the manager is slow) {
   auto id = submit(*c, {noop()}).at(0);
   CAF_CHECK(clock_type::now() - begun > 3s);
   std::this_thread::sleep_until(until);
-  CAF_CHECK(all_are_there());
+  CAF_CHECK(eventually([&] { return all_are_there(); }));
   disk.slow_down(0s);
   CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::SUCCEEDED);
   check_nobody_was_blamed();

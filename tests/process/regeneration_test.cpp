@@ -34,7 +34,7 @@ bool contains(const std::string& text, const std::string& part) {
 constexpr auto counting
   = "n=0\n"
     "[ -n \"$COPPICE_CHECKPOINT\" ] && n=$(cat \"$COPPICE_CHECKPOINT\")\n"
-    "while [ $n -lt 60 ]; do\n"
+    "while [ $n -lt 100 ]; do\n"
     "  n=$((n + 1)); sleep 0.1\n"
     "  if [ -e \"$COPPICE_ATTEMPT_FOLDER/checkpoint-wanted\" ]; then\n"
     "    echo $n > \"$COPPICE_ATTEMPT_FOLDER/new\"\n"
@@ -112,8 +112,7 @@ struct fixture {
       std::make_unique<real_node>(folder.path(), name, std::move(settings)));
     nodes.back()->start();
     c = connect(*nodes[0]);
-    CAF_REQUIRE(
-      eventually([&] { return contains(coppice({"nodes"}).out, name); }));
+    CAF_REQUIRE(eventually([&] { return look(name).state() == "healthy"; }));
     return *nodes.back();
   }
 
@@ -129,15 +128,21 @@ struct fixture {
     return id;
   }
 
-  /// Returns whether a worker can be given tasks.
-  bool takes_tasks(const std::string& name) const {
+  /// Returns what is known of a node, without a name if nothing is.
+  proto::Node look(const std::string& name) const {
     proto::Request x;
     x.mutable_nodes();
-    auto reply = ask(*c, x).nodes();
-    return std::any_of(
-      reply.nodes().begin(), reply.nodes().end(), [&](auto& y) {
-        return y.name() == name && y.connected() && y.slots() > 0;
-      });
+    auto reply = ask(*c, x);
+    for (auto& y : reply.nodes().nodes())
+      if (y.name() == name)
+        return y;
+    return {};
+  }
+
+  /// Returns whether a worker can be given tasks.
+  bool takes_tasks(const std::string& name) const {
+    auto x = look(name);
+    return x.connected() && x.slots() > 0;
   }
 
   void apply(const std::string& section) {

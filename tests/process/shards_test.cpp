@@ -9,6 +9,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <set>
@@ -115,10 +116,12 @@ CAF_TEST(the commands show shards and products and move them) {
   said = run({"products"});
   CAF_CHECK(
     contains(said.out, "bank     " + to + "      " + std::to_string(before)));
-  said = run({"shards"});
-  for (auto group :
-       {"cluster  n1", "shard-0  n1", "shard-1  n1", "shard-2  n1"})
-    CAF_CHECK(contains(said.out, group));
+  CAF_CHECK(eventually([&] {
+    auto text = run({"shards"}).out;
+    auto groups = {"cluster  n1", "shard-0  n1", "shard-1  n1", "shard-2  n1"};
+    return std::all_of(groups.begin(), groups.end(),
+                       [&](auto& x) { return contains(text, x); });
+  }));
   auto id = submit(*c, {task_of("bank")}).front();
   CAF_CHECK_EQUAL(id, "1.2.1");
   CAF_CHECK_EQUAL(await_end(*c, id).state(), proto::SUCCEEDED);

@@ -120,6 +120,20 @@ regeneration_place::await_ends(uint64_t number) {
   return out;
 }
 
+void regeneration_place::await_successor(const real_node& x, pid_t killed) {
+  auto is_there = trying([&] {
+    proto::Request request;
+    request.mutable_nodes();
+    auto reply = ask(*client_, request);
+    auto& nodes = reply.nodes().nodes();
+    return std::any_of(nodes.begin(), nodes.end(), [&](auto& y) {
+      return y.name() == x.name() && y.pid() != static_cast<uint64_t>(killed);
+    });
+  });
+  if (!eventually(is_there, end_of_regeneration))
+    throw std::runtime_error{x.name() + " does not start again"};
+}
+
 bool regeneration_place::is_whole() {
   for (auto& group : {"cluster", "shard-0"}) {
     auto managers = managers_of(*client_, group);

@@ -41,6 +41,11 @@ public:
   /// @throws std::runtime_error if they do not.
   std::vector<proto::RegenerationRow> await_ends(uint64_t number);
 
+  /// Waits until the list of nodes has another process of *x* than *killed*,
+  /// which may be taken for well for a moment.
+  /// @throws std::runtime_error if that does not come.
+  void await_successor(const test::real_node& x, pid_t killed);
+
   /// Waits until all nodes are well, managers vote and the service answers.
   /// @throws std::runtime_error if that does not come.
   void await_wholeness();

@@ -165,11 +165,13 @@ private:
     std::optional<disturbance> kill;
     std::thread killer;
     int64_t killed_ms = 0;
+    std::optional<pid_t> killed;
     if (x.victim)
       killer = std::thread{[&] {
         std::this_thread::sleep_for(x.after);
         kill = disturbance{trial_clock::now(), {}};
         killed_ms = wall_clock_ms();
+        killed = x.victim->node_pid();
         if (x.keeper_pause)
           x.victim->kill_both();
         else
@@ -183,6 +185,8 @@ private:
       x.victim->start(); // Not by the other thread: it would end with that.
     }
     auto rows = place_.await_ends(last_);
+    if (killed)
+      place_.await_successor(*x.victim, *killed);
     place_.await_wholeness();
     if (kill) {
       // What had no answer may have begun all the same.
