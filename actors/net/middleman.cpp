@@ -17,6 +17,7 @@
 #include <caf/make_counted.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include <atomic>
 #include <random>
 #include <string>
 #include <utility>
@@ -53,13 +54,29 @@ constexpr size_t max_throughput = 300;
 using caf::io::network::default_multiplexer;
 using caf::io::network::native_socket;
 
+/// Returns a name for a connection that none has had before.
+caf::io::connection_handle next_handle() {
+  // Beyond the descriptors, by which CAF names connections of its own.
+  static std::atomic<int64_t> last{int64_t{1} << 32};
+  return caf::io::connection_handle::from_int(++last);
+}
+
 /// A connection whose input is looked at before CAF acts on it.
+///
+/// CAF names a connection by its descriptor, and takes the name out of its
+/// tables some time after the descriptor is closed. A new connection that has
+/// the same one by then loses its entry: nothing that comes over it has a
+/// sender any more, so none of its requests is answered, it sends no
+/// heartbeats, and nobody is told of its end.
 class guarded_scribe : public caf::io::network::scribe_impl {
 public:
   guarded_scribe(default_multiplexer& mx, native_socket fd,
                  frame_guard::side side)
     : scribe_impl(mx, fd),
-      guard_(side) {}
+      guard_(side) {
+    hdl_ = next_handle();
+    msg().handle = hdl_;
+  }
 
   bool consume(caf::execution_unit* ctx, const void* data,
                size_t size) override {

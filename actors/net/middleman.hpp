@@ -27,18 +27,20 @@ struct liveness {
 void configure(caf::actor_system_config& cfg, liveness x);
 
 /// Starts a middleman that gives up dialling after *deadline*, and whose
-/// connections bear garbage.
+/// connections bear garbage and are not mistaken for each other.
 ///
 /// CAF's own one dials in a blocking way, minutes long if nothing answers, and
 /// serves nobody meanwhile; a single bad header stalls or ends its process, see
-/// `frame_guard`. This one shares its connections; end it with
+/// `frame_guard`; what is left to do about a connection that has ended may hit
+/// the next one. This one shares its connections; end it with
 /// `caf::exit_reason::kill`, before the actor system dies.
 /// @pre The module `caf::io::middleman` is loaded.
 caf::io::middleman_actor spawn_middleman(caf::actor_system& sys,
                                          std::chrono::milliseconds deadline);
 
 /// Opens a port for *whom*, who has *interface*, as
-/// `caf::io::middleman::publish` does, but with connections that bear garbage.
+/// `caf::io::middleman::publish` does, but with connections as those of
+/// `spawn_middleman`.
 /// @returns the port: that of *where*, or a free one if that is 0.
 caf::expected<uint16_t> publish(caf::actor_system& sys,
                                 caf::strong_actor_ptr whom,
