@@ -81,7 +81,7 @@ struct client::impl {
   }
 
   /// Tries once. A dial of CAF cannot be called off: the next try waits for the
-  /// one before it.
+  /// one before it, until the kernel gives up on who listened and is gone.
   result<> connect_once(time_point deadline) {
     auto left = std::chrono::ceil<milliseconds>(deadline - clock::now());
     auto host = probe(target, std::min(left, probe_timeout));
@@ -198,16 +198,10 @@ client::client(client_options options)
 }
 
 client::~client() {
-  if (!impl_->system)
-    return;
-  caf::anon_send_exit(impl_->link, caf::exit_reason::user_shutdown);
+  // The system waits for LINK, and for a connect that is under way.
+  if (impl_->link)
+    caf::anon_send_exit(impl_->link, caf::exit_reason::user_shutdown);
   impl_->link = nullptr;
-  // The system waits for its threads, and one may hang in a connect for
-  // minutes: then it is left to the end of the process.
-  if (impl_->dialled && !arrived(*impl_->dialled, clock::now())) {
-    static auto* graveyard = new std::vector<std::unique_ptr<impl>>;
-    graveyard->push_back(std::move(impl_));
-  }
 }
 
 void client::on_trouble(trouble_listener f) {

@@ -3,17 +3,28 @@
 
 #include "apps/client_link.hpp"
 
+#include "actors/net/middleman.hpp"
+
 #include <caf/actor_system.hpp>
 #include <caf/io/middleman.hpp>
+#include <caf/send.hpp>
 
 #include <chrono>
 
 namespace coppice {
 
+namespace {
+
+/// Who listens was found out just before: this is for those who went since.
+constexpr auto connect_timeout = std::chrono::milliseconds{2'000};
+
+} // namespace
+
 void client_link_state::on_dial(link_dial_ptr x) {
   address = x->address;
-  auto mm = self->system().middleman().actor_handle();
-  self->request(mm, caf::infinite, caf::connect_atom::value, x->host, x->port)
+  self
+    ->request(middleman, caf::infinite, caf::connect_atom::value, x->host,
+              x->port)
     .then(
       [this, x](const caf::node_id&, caf::strong_actor_ptr& peer,
                 const std::set<std::string>& interface) {
@@ -96,6 +107,11 @@ error client_link_state::connect_failure(const caf::error& x) const {
 
 caf::behavior client_link(caf::stateful_actor<client_link_state>* self,
                           std::string address) {
+  auto middleman = net::spawn_middleman(self->system(), connect_timeout);
+  self->state.middleman = middleman;
+  // A middleman ignores all reasons but this one.
+  self->attach_functor(
+    [middleman] { caf::anon_send_exit(middleman, caf::exit_reason::kill); });
   self->state.address = std::move(address);
   self->set_down_handler([self](const caf::down_msg& x) {
     if (x.source == self->state.api)
@@ -108,17 +124,13 @@ caf::behavior client_link(caf::stateful_actor<client_link_state>* self,
 }
 
 client_system_config::client_system_config() {
-  using std::chrono::milliseconds;
   add_message_types<caf::id_block::coppice>();
   load<caf::io::middleman>();
   set("scheduler.max-threads", 2);
   // The default policy keeps an idle client's threads busy with looking for
   // work to steal.
   set("scheduler.policy", caf::atom("sharing"));
-  // Off by default; without them a peer that vanishes is never noticed.
-  set("middleman.heartbeat-interval", caf::timespan{milliseconds{500}});
-  set("middleman.connection-timeout", caf::timespan{milliseconds{3'000}});
-  set("middleman.app-identifiers", std::vector<std::string>{app_identifier});
+  net::configure(*this, {});
 }
 
 } // namespace coppice

@@ -9,6 +9,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/io/middleman_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
 #include <future>
@@ -22,7 +23,7 @@ namespace coppice {
 struct link_dial {
   /// Where, as people know it: for messages.
   std::string address;
-  /// Numeric: CAF resolves names in the one thread that does all its I/O.
+  /// Numeric.
   std::string host;
   uint16_t port = 0;
   std::promise<result<>> answer;
@@ -72,6 +73,8 @@ struct client_link_state {
   caf::event_based_actor* self;
 
   std::string address;
+
+  caf::io::middleman_actor middleman;
 
   api_actor api;
 
