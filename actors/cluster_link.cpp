@@ -4,12 +4,15 @@
 #include "actors/cluster_link.hpp"
 
 #include "actors/replies.hpp"
+#include "runtime/duration.hpp"
+#include "runtime/log.hpp"
 #include "runtime/task/request_rules.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/sec.hpp>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -33,6 +36,12 @@ std::chrono::milliseconds longest_answer(const proto::Request& x,
     return longest;
   auto wait = std::clamp<int64_t>(x.services().wait_ms(), 0, longest.count());
   return std::min(longest, std::chrono::milliseconds{wait} + poll_slack);
+}
+
+/// Returns what *x* is about, for people.
+std::string kind_of(const proto::Request& x) {
+  auto* field = proto::Request::descriptor()->FindFieldByNumber(x.kind_case());
+  return field ? field->name() : "nothing";
 }
 
 constexpr auto connection_lost
@@ -166,7 +175,11 @@ void cluster_link_state::on_error(uint64_t number, const caf::error& why) {
     settle(number, refusal(to_error(said)));
     return;
   }
-  look_elsewhere(open.at(number));
+  auto& x = open.at(number);
+  log::warn("{}: no manager has answered within {} what it was asked ({})",
+            name, format_duration(longest_answer(x.request, options.answer)),
+            kind_of(x.request));
+  look_elsewhere(x);
   settle(number, refusal(ec::deadline_exceeded,
                          "the cluster did not answer in time; whether a change"
                          " took effect is unknown"));

@@ -4,6 +4,7 @@
 #include "actors/services/native_run.hpp"
 
 #include "actors/replies.hpp"
+#include "runtime/duration.hpp"
 #include "runtime/log.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -59,6 +60,7 @@ native_run_state::~native_run_state() {
 void native_run_state::init(native_run_options xs) {
   options = std::move(xs);
   place = {options.start.shard, options.start.number, options.start.epoch};
+  began = clock::now();
   pause = options.first_pause;
   snapshot_pause = options.first_snapshot_pause;
   on_open();
@@ -103,8 +105,10 @@ void native_run_state::on_loaded(result<journal_loader::loaded> x) {
   place_here.handle = make_handler();
   place_here.lease = options.start.lease;
   options.here.services->put(options.start.who, std::move(place_here));
-  log::info("service {} runs here in epoch {}, after item {} of its journal",
-            options.start.who.service, options.start.epoch, core->durable());
+  log::info("service {} runs here in epoch {}, after item {} of its journal, "
+            "{} after its start",
+            options.start.who.service, options.start.epoch, core->durable(),
+            format_duration(std::chrono::ceil<ms>(clock::now() - began)));
   say(proto::SERVICE_READY);
   consider_snapshot();
 }
@@ -148,6 +152,8 @@ void native_run_state::on_trouble(const error& why) {
     return finish(why.code == ec::fenced ? proto::SERVICE_STOPPED
                                          : proto::SERVICE_FAILED,
                   why.message);
+  log::info("service {} cannot start yet, and tries again in {}: {}",
+            options.start.who.service, format_duration(pause), why.message);
   say(proto::SERVICE_STARTING, why.message);
   self->delayed_send(self, pause, caf::open_atom::value);
   pause = std::min(pause * 2, options.last_pause);

@@ -139,6 +139,9 @@ struct native_run_state {
 
   uint64_t last_ticket = 0;
 
+  /// When this object did.
+  clock::time_point began{};
+
   std::chrono::milliseconds pause{0};
 
   bool leaving = false;

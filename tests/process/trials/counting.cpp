@@ -5,7 +5,10 @@
 
 #include "tests/process/support/real_node.hpp"
 
+#include <spdlog/fmt/chrono.h>
+
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
@@ -145,6 +148,28 @@ std::vector<double> times_of(const std::vector<addition>& xs) {
   for (auto& x : xs)
     out.push_back(1'000 * x.took.count());
   return out;
+}
+
+void print_slow(const std::vector<addition>& xs, double limit_ms, size_t most) {
+  std::vector<addition> slow;
+  for (auto& x : xs)
+    if (1'000 * x.took.count() > limit_ms)
+      slow.push_back(x);
+  std::sort(slow.begin(), slow.end(),
+            [](auto& x, auto& y) { return x.took > y.took; });
+  slow.resize(std::min(slow.size(), most));
+  for (auto& x : slow) {
+    auto at = std::chrono::system_clock::now()
+              - std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                trial_clock::now() - x.begun);
+    auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+      at.time_since_epoch());
+    std::printf("  slow: %.0f ms, asked for at %s.%03d UTC, answered with %llu "
+                "after %u tries\n",
+                1'000 * x.took.count(), fmt::format("{:%T}", at).c_str(),
+                static_cast<int>(ms.count() % 1'000),
+                static_cast<unsigned long long>(x.answer), x.tries);
+  }
 }
 
 } // namespace coppice::trial

@@ -95,4 +95,10 @@ double quantile(std::vector<double> xs, double share);
 /// Returns how long each addition took, in milliseconds.
 std::vector<double> times_of(const std::vector<addition>& xs);
 
+/// Prints which of *xs* took longest and when they were asked for, at most
+/// *most* of those that took longer than *limit_ms*: to be held against the
+/// logs of the nodes.
+void print_slow(const std::vector<addition>& xs, double limit_ms,
+                size_t most = 10);
+
 } // namespace coppice::trial

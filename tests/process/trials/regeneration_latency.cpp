@@ -100,6 +100,8 @@ public:
           faults.push_back("not regenerated: " + row.ShortDebugString());
     if (limit_ms_ > 0 && slowest_ > limit_ms_)
       faults.push_back("the slowest answer took too long");
+    if (limit_ms_ > 0)
+      print_slow(said.done, limit_ms_);
     for (auto& x : faults)
       std::printf("  FAULT: %s\n", x.c_str());
     return faults.empty();

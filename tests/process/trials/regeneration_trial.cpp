@@ -278,6 +278,7 @@ private:
       (is_excused(x.begun, x.begun + took) ? disturbed : quiet).push_back(x);
     }
     print_latency("without kills", quiet);
+    print_slow(quiet, 1'000);
     print_latency("from a kill until all is well again", disturbed);
     std::printf("  kills, by the phase that they hit:");
     for (auto& [phase, n] : kills_)
