@@ -3,9 +3,13 @@
 
 #include "runtime/log.hpp"
 
+#include <fmt/format.h>
+#include <spdlog/formatter.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -31,7 +35,34 @@ public:
   }
 };
 
+spdlog::level::level_enum to_spdlog(level x) {
+  switch (x) {
+    case level::debug:
+      return spdlog::level::debug;
+    case level::info:
+      return spdlog::level::info;
+    case level::warn:
+      return spdlog::level::warn;
+    default:
+      return spdlog::level::err;
+  }
+}
+
 } // namespace
+
+void write(level severity, fmt::string_view format, fmt::format_args args) {
+  auto* logger = spdlog::default_logger_raw();
+  auto to = to_spdlog(severity);
+  if (!logger->should_log(to))
+    return;
+  try {
+    logger->log(to, fmt::vformat(format, args));
+  } catch (const std::exception& x) {
+    // Nobody has to fail for a line of the log.
+    logger->log(to, "{} ({})", std::string_view{format.data(), format.size()},
+                x.what());
+  }
+}
 
 std::unique_ptr<spdlog::formatter> line_format(const std::string& who) {
   auto result = std::make_unique<spdlog::pattern_formatter>();

@@ -5,6 +5,9 @@
 
 #include <caf/test/unit_test.hpp>
 
+#include <spdlog/formatter.h>
+#include <spdlog/spdlog.h>
+
 #include <string>
 
 using namespace coppice;
