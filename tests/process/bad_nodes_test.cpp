@@ -45,11 +45,8 @@ struct fixture {
                                       {"worker.slots", "2"}}));
       workers.back()->start();
     }
-    CAF_REQUIRE(eventually([&] {
-      auto said = nodes();
-      return contains(said, "w1") && contains(said, "w2")
-             && contains(said, "w3");
-    }));
+    for (auto name : {"w1", "w2", "w3"})
+      CAF_REQUIRE(eventually([&] { return takes_tasks(find_node(*c, name)); }));
   }
 
   /// A command that fails on w3, as long as there is no file "mended".

@@ -58,6 +58,7 @@ struct fixture {
       std::map<std::string, std::string>{{"node.roles", "manager"}});
     manager->start();
     c = connect(*manager);
+    CAF_REQUIRE(c->connect());
   }
 
   real_node& add_worker(const std::string& name) {
@@ -70,7 +71,7 @@ struct fixture {
                                     {"keeper.backoff_min", "10ms"},
                                     {"worker.slots", "4"}}));
     workers.back()->start();
-    CAF_REQUIRE(eventually([&] { return contains(nodes(), name); }));
+    CAF_REQUIRE(eventually([&] { return takes_tasks(find_node(*c, name)); }));
     return *workers.back();
   }
 
@@ -104,7 +105,7 @@ CAF_TEST_FIXTURE_SCOPE(drain_tests, fixture)
 CAF_TEST(a task moves at its checkpoint and goes on elsewhere) {
   add_worker("w1");
   auto id = begin(counter());
-  auto plain = begin(shell("sleep 3"));
+  auto plain = begin(shell("sleep 8"));
   add_worker("w2");
   auto said = coppice({"drain", "w1", "--wait"});
   CAF_CHECK_EQUAL(said.code, 0);
@@ -179,7 +180,7 @@ CAF_TEST(a mistyped node is said and changes nothing) {
 CAF_TEST(a heavy task waits for all its slots and gets them) {
   add_worker("w1");
   auto light = shell("sleep 0.3");
-  std::vector<proto::TaskSpec> flood(40, light);
+  std::vector<proto::TaskSpec> flood(100, light);
   submit(*c, flood);
   auto heavy = light;
   heavy.set_weight(4);

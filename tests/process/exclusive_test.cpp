@@ -51,10 +51,10 @@ struct fixture {
     manager->start();
     c = connect(*manager);
     workers[0]->start();
-    CAF_REQUIRE(eventually([&] { return look("w1").connected(); }));
+    CAF_REQUIRE(eventually([&] { return takes_tasks(look("w1")); }));
     submit_task();
     workers[1]->start();
-    CAF_REQUIRE(eventually([&] { return look("w2").connected(); }));
+    CAF_REQUIRE(eventually([&] { return takes_tasks(look("w2")); }));
   }
 
   std::unique_ptr<real_node> make(const std::string& name, settings xs) {
@@ -77,13 +77,7 @@ struct fixture {
   }
 
   proto::Node look(const std::string& name) {
-    proto::Request request;
-    request.mutable_nodes();
-    auto reply = ask(*c, request);
-    for (auto& x : reply.nodes().nodes())
-      if (x.name() == name)
-        return x;
-    return {};
+    return find_node(*c, name);
   }
 
   std::filesystem::path file() const {

@@ -59,7 +59,7 @@ CAF_TEST(an ended task vanishes and its key is accepted anew) {
   // A new start finds it gone as well.
   node.kill_both();
   node.start();
-  CAF_CHECK_EQUAL(coppice({"task", id}).code, 4);
+  CAF_CHECK(eventually([&] { return coppice({"task", id}).code == 4; }));
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

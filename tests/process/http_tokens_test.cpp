@@ -14,7 +14,6 @@
 
 using namespace coppice;
 using namespace coppice::test;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -61,8 +60,8 @@ struct fixture {
 
   bool becomes(int status, const std::string& token, const std::string& method,
                const std::string& body = {}) {
-    return eventually([&] { return ask(token, method, body).status == status; },
-                      5s);
+    return eventually(
+      [&] { return ask(token, method, body).status == status; });
   }
 
   temp_folder folder;
@@ -80,7 +79,6 @@ CAF_TEST(tokens say who may ask what and outlive the node) {
   CAF_CHECK_EQUAL((http_socket{port}.ask("GET", "/v1/tasks").status), 200);
   auto viewer = create("viewer");
   auto worker = create("operator");
-  // Within seconds.
   CAF_CHECK(becomes(401, "", "GET"));
   CAF_CHECK(becomes(201, worker, "POST", noop));
   auto refused = ask("", "GET");

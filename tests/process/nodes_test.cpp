@@ -71,13 +71,7 @@ struct fixture {
   }
 
   proto::Node look(const std::string& name) {
-    proto::Request request;
-    request.mutable_nodes();
-    auto reply = ask(*c, request);
-    for (auto& x : reply.nodes().nodes())
-      if (x.name() == name)
-        return x;
-    return {};
+    return find_node(*c, name);
   }
 
   std::string state_of(const std::string& name) {
@@ -107,7 +101,7 @@ CAF_TEST(a node whose process is killed is proven to be gone) {
   // Silence proves nothing within this test.
   start_manager({{"keepalive.limit", "10m"}, {"lease.duration", "10m"}});
   auto& w1 = add_worker("w1");
-  auto id = submit(*c, {sleep_task(5s)}).at(0);
+  auto id = submit(*c, {sleep_task(8s)}).at(0);
   CAF_REQUIRE(
     eventually([&] { return get_task(*c, id).state() == proto::RUNNING; }));
   auto& w2 = add_worker("w2");
@@ -230,7 +224,7 @@ CAF_TEST(nodes know each other while no manager answers) {
   auto& w1 = add_worker("w1", {{"keepalive.interval", "200ms"}});
   auto& w2 = add_worker(
     "w2", {{"keepalive.interval", "200ms"}, {"keeper.backoff_min", "10ms"}});
-  auto ids = submit(*c, {sleep_task(2s), sleep_task(2s)});
+  auto ids = submit(*c, {sleep_task(6s), sleep_task(6s)});
   for (auto& id : ids)
     CAF_REQUIRE(
       eventually([&] { return get_task(*c, id).state() == proto::RUNNING; }));

@@ -23,6 +23,9 @@ namespace {
 
 using clock_type = std::chrono::steady_clock;
 
+/// Long enough for what works, and not for ever for what is cut off.
+constexpr auto soon = 3s;
+
 /// What CTest takes for "skipped".
 constexpr int skipped = 77;
 
@@ -55,8 +58,8 @@ struct fixture {
   static std::unique_ptr<client> connect_to(const real_node& x) {
     client_options options;
     options.address = x.listens_at();
-    options.patience = 2s;
-    options.persistence = 2s;
+    options.patience = soon;
+    options.persistence = soon;
     auto result = std::make_unique<client>(options);
     CAF_REQUIRE(result->connect());
     return result;
@@ -76,13 +79,7 @@ struct fixture {
   }
 
   proto::Node look(const std::string& worker) {
-    proto::Request request;
-    request.mutable_nodes();
-    auto reply = ask(*c, request);
-    for (auto& x : reply.nodes().nodes())
-      if (x.name() == worker)
-        return x;
-    return {};
+    return find_node(*c, worker);
   }
 
   size_t listed() {
@@ -135,15 +132,15 @@ CAF_TEST_FIXTURE_SCOPE(partition_tests, fixture)
 
 CAF_TEST(a cut is silent and has a direction and an end) {
   auto at = managers.nodes[0]->listens_at();
-  CAF_REQUIRE(eventually([&] { return bool{probe(at, 1s)}; }));
+  CAF_REQUIRE(eventually([&] { return bool{probe(at, soon)}; }));
   net.cut_one_way(at.host, workers[0]->host());
-  CAF_CHECK(probe(at, 1s));
+  CAF_CHECK(probe(at, soon));
   net.cut_one_way(at.host, net.here());
   auto said = probe(at, 100ms);
   CAF_REQUIRE(!said);
   CAF_MESSAGE(said.error().message);
   net.heal();
-  CAF_CHECK(probe(at, 5s));
+  CAF_CHECK(probe(at, patience));
 }
 
 CAF_TEST(a leader that is cut off from the others speaks for nobody) {
@@ -154,8 +151,8 @@ CAF_TEST(a leader that is cut off from the others speaks for nobody) {
   auto reader = connect_to(old);
   auto writer = connect_to(old);
   CAF_CHECK(!knows_nothing(reader->ask(get(known))));
+  CAF_CHECK(!knows_nothing(writer->ask(get(known))));
   net.isolate(old.host(), net.here());
-  auto cut_at = clock_type::now();
   // The old leader does not know it yet, and must not answer all the same.
   auto read = reader->begin(get(known));
   auto spec = noop();
@@ -164,8 +161,6 @@ CAF_TEST(a leader that is cut off from the others speaks for nobody) {
   request.mutable_submit()->add_specs(spec.SerializeAsString());
   auto written = writer->begin(request);
   auto id = submit(*others, {noop()}).front();
-  auto took = clock_type::now() - cut_at;
-  CAF_CHECK(took < 10s);
   CAF_CHECK(!knows_nothing(others->ask(get(id))));
   CAF_CHECK(knows_nothing(reader->finish(read)));
   CAF_CHECK(knows_nothing(writer->finish(written)));
@@ -206,15 +201,15 @@ CAF_TEST(a host that is cut off is down in time until it is reached again) {
   // do.
   for (auto round = 0; round < 3 || (quickest > 1100ms && round < 12);
        ++round) {
+    auto first_cut = clock_type::now();
     for (auto& x : managers.nodes)
       net.cut(lost.host(), x->host());
-    auto cut_at = clock_type::now();
-    CAF_REQUIRE(eventually([&] { return look("w1").state() == "down"; }));
-    auto took = clock_type::now() - cut_at;
+    auto last_cut = clock_type::now();
     // Another manager that takes the lead meanwhile begins anew.
-    CAF_CHECK(took < 10s);
-    quickest = std::min(quickest, took);
-    slowest = std::max(slowest, took);
+    CAF_REQUIRE(eventually([&] { return look("w1").state() == "down"; }));
+    auto down = clock_type::now();
+    quickest = std::min(quickest, down - last_cut);
+    slowest = std::max(slowest, down - first_cut);
     auto said = run_coppice({"nodes", "--connect", managers.addresses()}).out;
     CAF_CHECK(contains(said, "it was silent for the keep-alive limit"));
     CAF_CHECK(eventually([&] {

@@ -130,19 +130,7 @@ struct fixture {
 
   /// Returns what is known of a node, without a name if nothing is.
   proto::Node look(const std::string& name) const {
-    proto::Request x;
-    x.mutable_nodes();
-    auto reply = ask(*c, x);
-    for (auto& y : reply.nodes().nodes())
-      if (y.name() == name)
-        return y;
-    return {};
-  }
-
-  /// Returns whether a worker can be given tasks.
-  bool takes_tasks(const std::string& name) const {
-    auto x = look(name);
-    return x.connected() && x.slots() > 0;
+    return find_node(*c, name);
   }
 
   void apply(const std::string& section) {
@@ -237,7 +225,7 @@ CAF_TEST(work moves to another node and the node gets work again) {
   auto id = begin(counting);
   add("w2", {{"node.roles", "worker"}});
   // Before that there is nobody to move to, and it goes on where it was.
-  CAF_REQUIRE(eventually([&] { return takes_tasks("w2"); }));
+  CAF_REQUIRE(eventually([&] { return takes_tasks(look("w2")); }));
   CAF_CHECK_EQUAL(coppice({"regenerate", "w1", "--wait"}).code, 0);
   auto task = await_end(*c, id);
   CAF_CHECK_EQUAL(task.state(), proto::SUCCEEDED);

@@ -41,7 +41,8 @@ CAF_TEST(the tree of each node can be seen at any manager) {
   command_result own;
   CAF_REQUIRE(eventually([&] {
     own = tree(manager);
-    return contains(own.out, "task_tracker");
+    return contains(own.out, "task_tracker") && contains(own.out, "regenerator")
+           && !contains(own.out, "silent");
   }));
   CAF_CHECK_EQUAL(own.code, 0);
   for (auto* part : {"m1", "manager", "cluster", "shard-0", "state_replicator",

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 // A node with an exclusive kind of tasks, "beat": appends a line "ID ATTEMPT
-// TIME" each 10 ms to the file that its text names, for three seconds. TIME is
+// TIME" each 10 ms to the file that its text names, for eight seconds. TIME is
 // that of the monotonic clock of the machine, in nanoseconds, just before it
 // was asked whether the attempt has to stop.
 
@@ -24,7 +24,7 @@ coppice::task_result beat(coppice::task_context& context) {
   auto fd = ::open(context.spec().text().c_str(),
                    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   auto who = to_string(context.id()) + " " + std::to_string(context.attempt());
-  for (auto left = 300; left > 0; --left) {
+  for (auto left = 800; left > 0; --left) {
     auto now = clock_type::now().time_since_epoch().count();
     if (context.cancelled())
       break;

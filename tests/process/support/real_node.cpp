@@ -350,6 +350,20 @@ proto::Task get_task(client& c, const std::string& id) {
   return item.task();
 }
 
+proto::Node find_node(client& c, const std::string& name) {
+  proto::Request request;
+  request.mutable_nodes();
+  auto reply = ask(c, request);
+  for (auto& x : reply.nodes().nodes())
+    if (x.name() == name)
+      return x;
+  return {};
+}
+
+bool takes_tasks(const proto::Node& x) {
+  return x.state() == "healthy" && x.connected() && x.slots() > 0;
+}
+
 bool has_ended(const proto::Task& x) {
   return x.state() >= proto::SUCCEEDED;
 }

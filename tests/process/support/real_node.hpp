@@ -168,6 +168,13 @@ proto::Task get_task(client& c, const std::string& id);
 /// Waits until the task has ended, and returns it.
 proto::Task await_end(client& c, const std::string& id);
 
+/// Returns what the information centre says of the node *name*; empty if it
+/// does not know it.
+proto::Node find_node(client& c, const std::string& name);
+
+/// Returns whether tasks can be given to *x*.
+bool takes_tasks(const proto::Node& x);
+
 /// Returns whether the task has ended.
 bool has_ended(const proto::Task& x);
 

@@ -64,6 +64,8 @@ trial_options as_trial(const options& x) {
   trial_options result;
   result.managers = x.managers;
   result.workers = workers;
+  // The managers have to begin before it ends, however slow the machine.
+  result.lease = 8s;
   return result;
 }
 

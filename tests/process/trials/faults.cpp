@@ -47,7 +47,7 @@ void faults::inject(const std::vector<fault>& plan) {
     progress_.share
       = static_cast<double>(n++) / static_cast<double>(plan.size());
     progress_.wants_load = true;
-    auto loaded = test::eventually([&] { return leases() >= under_load; }, 10s);
+    auto loaded = test::eventually([&] { return leases() >= under_load; });
     progress_.wants_load = false;
     pause(std::chrono::milliseconds{random(300)});
     inject(x, loaded);

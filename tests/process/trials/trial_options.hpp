@@ -24,6 +24,8 @@ struct trial_options {
   int losses = 0;
   /// Times that somebody is cut off from others.
   int partitions = 0;
+  /// What is given to workers is theirs for that long without a sign of life.
+  std::chrono::milliseconds lease{2'000};
   /// Between the end of one fault and the next one.
   std::chrono::milliseconds pause{1'000};
   uint32_t seed = std::random_device{}();

@@ -3,6 +3,7 @@
 
 #include "tests/process/trials/world.hpp"
 
+#include "runtime/duration.hpp"
 #include "runtime/log.hpp"
 
 #include <spdlog/sinks/basic_file_sink.h>
@@ -24,7 +25,7 @@ using settings = std::map<std::string, std::string>;
 settings manager_settings(const trial_options& x) {
   return {{"node.roles", "manager"},
           {"cluster.shards", std::to_string(x.shards)},
-          {"lease.duration", "2s"},
+          {"lease.duration", format_duration(x.lease)},
           {"raft.trailing_entries", "500"},
           {"keepalive.interval", "300ms"}};
 }
@@ -49,7 +50,7 @@ world::world(const trial_options& x)
   settings own{{"node.roles", "worker"},
                {"worker.slots", std::to_string(64 / x.workers)},
                {"worker.managers", cluster.addresses()},
-               {"lease.duration", "2s"},
+               {"lease.duration", format_duration(x.lease)},
                {"keepalive.interval", "300ms"}};
   for (auto i = 1; i <= x.workers; ++i)
     workers.push_back(std::make_unique<real_node>(
